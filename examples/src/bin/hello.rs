@@ -1,0 +1,2 @@
+//! The smallest observed service.
+fn main() {}
