@@ -1,0 +1,96 @@
+//! The command line: what to measure, and the two inner commands that the driver runs itself.
+
+use std::{path::PathBuf, str::FromStr};
+
+use crate::side::{Job, Side};
+
+/// One invocation of the program.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Measures every side and prints the table.
+    Overhead(Options),
+    /// Measures one side once, in this process.
+    Side(Job),
+    /// Answers 200 to everything on this core and reports at the end what came.
+    Receiver(usize),
+}
+
+/// How to measure.
+#[derive(Debug)]
+pub(crate) struct Options {
+    pub(crate) rounds: usize,
+    pub(crate) requests: u64,
+    pub(crate) sides: Vec<Side>,
+    pub(crate) json: bool,
+}
+
+const USAGE: &str = "usage: obs-benches overhead [--rounds N] [--requests N] \
+                     [--sides bare,standard,tuned,ours] [--json]";
+
+impl Command {
+    /// Reads the arguments that follow the program's name.
+    pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        match arguments.next().as_deref() {
+            Some("overhead") => Options::parse(arguments).map(Self::Overhead),
+            Some("side") => parse_job(arguments).map(Self::Side),
+            Some("receiver") => number("the core", arguments.next()).map(Self::Receiver),
+            _ => Err(USAGE.to_owned()),
+        }
+    }
+}
+
+impl Options {
+    fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut options = Self {
+            rounds: 5,
+            requests: 100_000,
+            sides: Side::ALL.to_vec(),
+            json: false,
+        };
+        while let Some(name) = arguments.next() {
+            match name.as_str() {
+                "--rounds" => options.rounds = at_least_one(&name, arguments.next())?,
+                "--requests" => options.requests = at_least_one(&name, arguments.next())?,
+                "--sides" => options.sides = sides(&value(&name, arguments.next())?)?,
+                "--json" => options.json = true,
+                other => return Err(format!("unknown argument {other:?}; {USAGE}")),
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn sides(list: &str) -> Result<Vec<Side>, String> {
+    list.split(',').map(Side::from_str).collect()
+}
+
+fn parse_job(mut arguments: impl Iterator<Item = String>) -> Result<Job, String> {
+    Ok(Job {
+        side: value("the side", arguments.next())?.parse()?,
+        requests: number("the requests", arguments.next())?,
+        core: number("the core", arguments.next())?,
+        count_allocations: value("counting", arguments.next())? == "count",
+        log_dir: PathBuf::from(value("the log folder", arguments.next())?),
+        endpoint: value("the endpoint", arguments.next())?,
+    })
+}
+
+fn at_least_one<T: FromStr + Default + PartialEq>(
+    name: &str,
+    value: Option<String>,
+) -> Result<T, String> {
+    match number(name, value)? {
+        zero if zero == T::default() => Err(format!("{name} is at least 1")),
+        positive => Ok(positive),
+    }
+}
+
+fn number<T: FromStr>(name: &str, text: Option<String>) -> Result<T, String> {
+    let text = value(name, text)?;
+    text.parse()
+        .map_err(|_| format!("{name} is a whole number, not {text:?}"))
+}
+
+fn value(name: &str, text: Option<String>) -> Result<String, String> {
+    text.ok_or_else(|| format!("{name} has no value; {USAGE}"))
+}

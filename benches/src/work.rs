@@ -1,0 +1,66 @@
+//! The work that every side observes: one route, one child span, one event, a small JSON answer.
+
+use axum::{
+    Json, Router,
+    body::{Body, to_bytes},
+    extract::{Path, Request},
+    routing::get,
+};
+use tower::{Service as _, ServiceExt as _};
+
+/// The routes under test.
+pub(crate) fn routes() -> Router {
+    Router::new().route("/api/v1/recipes/{id}", get(recipe))
+}
+
+async fn recipe(Path(id): Path<u64>) -> Json<serde_json::Value> {
+    let found = load(id).await;
+    tracing::info!(
+        recipe_id = id,
+        user_id = "user-123",
+        cache = "miss",
+        "recipe loaded"
+    );
+    Json(found)
+}
+
+#[tracing::instrument(name = "SELECT recipes", skip_all, fields(
+    db.system.name = "postgresql", db.operation.name = "SELECT", db.collection.name = "recipes"))]
+async fn load(id: u64) -> serde_json::Value {
+    serde_json::json!({
+        "id": id, "title": "Chicken Tacos", "cuisine": "Mexican",
+        "prepTime": 20, "cookTime": 15, "tags": ["dinner", "quick"]
+    })
+}
+
+/// Sends `count` requests through the router, one after another, and reads every body.
+pub(crate) async fn drive(router: Router, count: u64) -> Result<(), String> {
+    let mut service = router.into_service::<Body>();
+    for id in 0..count {
+        let request = Request::builder()
+            .uri(format!("/api/v1/recipes/{id}"))
+            .header("host", "recipes.example")
+            .header("user-agent", "obs-benches/0.1")
+            .header("accept", "application/json")
+            .body(Body::empty())
+            .map_err(|error| error.to_string())?;
+        let ready = service.ready().await.map_err(|error| error.to_string())?;
+        let response = ready
+            .call(request)
+            .await
+            .map_err(|error| error.to_string())?;
+        let status = response.status();
+        let body = to_bytes(response.into_body(), MAX_BODY_BYTES)
+            .await
+            .map_err(|error| error.to_string())?;
+        if !status.is_success() || body.is_empty() {
+            return Err(format!(
+                "request {id} was answered {status} with {} bytes",
+                body.len()
+            ));
+        }
+    }
+    Ok(())
+}
+
+const MAX_BODY_BYTES: usize = 4096;
