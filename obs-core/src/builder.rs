@@ -1,0 +1,255 @@
+//! Assembles a pipeline from the program's choices and the environment.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use obs_redact::Redactor;
+use tracing::level_filters::LevelFilter;
+use tracing::{Level, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::{LookupSpan, Registry};
+
+use crate::capture::{CaptureFilter, CaptureLayer, NameRules, install_log_bridge};
+use crate::config::{Env, Problem, Reader};
+use crate::error::Error;
+use crate::log::{LogOutputs, Settings, Stream};
+use crate::pipeline::Pipeline;
+use crate::resource::{Environment, Named, Resource};
+use crate::sampling::Sampler;
+use crate::telemetry::Telemetry;
+
+/// Starts a pipeline for the service of this name; see [`Builder`].
+pub fn builder(service_name: impl Into<String>) -> Builder {
+    let named = Named { service: Some(service_name.into()), ..Named::default() };
+    Builder::new(named)
+}
+
+/// Installs telemetry for this program: the one line in `main`.
+///
+/// Service name and version come from the package that calls it, unless `OTEL_SERVICE_NAME` or
+/// `OTEL_RESOURCE_ATTRIBUTES` says otherwise; everything else from the environment.
+///
+/// # Errors
+/// [`Error`] if a subscriber or a logger is installed already, or a setting that must not be
+/// ignored is mistaken.
+///
+/// # Examples
+/// ```no_run
+/// fn main() -> Result<(), obs_core::Error> {
+///     let telemetry = obs_core::init!()?;
+///     tracing::info!(answer = 42, "ready");
+///     telemetry.shutdown(std::time::Duration::from_secs(5));
+///     Ok(())
+/// }
+/// ```
+#[macro_export]
+macro_rules! init {
+    () => {
+        $crate::Builder::from_package(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")).init()
+    };
+}
+
+/// Choices of the program; each one wins over the environment.
+///
+/// # Examples
+/// Beside a subscriber of one's own:
+/// ```
+/// use tracing_subscriber::layer::SubscriberExt;
+///
+/// # fn main() -> Result<(), obs_core::Error> {
+/// # let env = obs_core::config::Env::from_pairs([("LOG_FORMAT", "off"), ("LOG_FILE_PATH", "off")]);
+/// let (telemetry, layer) = obs_core::builder("shop").env(env).build()?;
+/// let subscriber = tracing_subscriber::registry().with(layer);
+/// tracing::subscriber::with_default(subscriber, || tracing::info!("captured"));
+/// telemetry.shutdown(std::time::Duration::from_secs(5));
+/// # Ok(()) }
+/// ```
+#[must_use = "a builder does nothing until `build` or `init`"]
+pub struct Builder {
+    named: Named,
+    env: Option<Env>,
+    environment: Environment,
+    stream: Stream,
+    announce: bool,
+    layers: Vec<Box<dyn Layer<Registry> + Send + Sync>>,
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder").field("named", &self.named).field("env", &self.env).finish_non_exhaustive()
+    }
+}
+
+impl Builder {
+    fn new(named: Named) -> Self {
+        let environment =
+            if cfg!(debug_assertions) { Environment::Development } else { Environment::Production };
+        Self { named, env: None, environment, stream: Stream::Stdout, announce: true, layers: Vec::new() }
+    }
+
+    /// Name and version of a package, which yield to the environment. [`init!`](crate::init) fills
+    /// them in.
+    pub fn from_package(name: &'static str, version: &'static str) -> Self {
+        Self::new(Named { package: Some((name, version)), ..Named::default() })
+    }
+
+    /// The version of the service.
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.named.version = Some(version.into());
+        self
+    }
+
+    /// Settings from here instead of the process environment.
+    pub fn env(mut self, env: Env) -> Self {
+        self.env = Some(env);
+        self
+    }
+
+    /// Writes terminal output to stderr: for commands whose stdout is data.
+    pub fn log_to_stderr(mut self) -> Self {
+        self.stream = Stream::Stderr;
+        self
+    }
+
+    /// Does not tell at start what is on: for commands that run and end.
+    pub fn quiet(mut self) -> Self {
+        self.announce = false;
+        self
+    }
+
+    /// Adds a layer of the program's own to the subscriber that [`init`](Self::init) installs.
+    pub fn layer(mut self, layer: impl Layer<Registry> + Send + Sync) -> Self {
+        self.layers.push(Box::new(layer));
+        self
+    }
+
+    /// Starts the pipeline and returns its layer; installs nothing.
+    ///
+    /// The layer filters for itself only: it never hides an event from the layers beside it.
+    ///
+    /// # Errors
+    /// [`Error`] if a setting that must not be ignored is mistaken: `REDACT_*`, or any with
+    /// `OBS_CONFIG=strict`. All mistakes are told together.
+    pub fn build<S>(self) -> Result<(Telemetry, impl Layer<S> + Send + Sync + use<S>), Error>
+    where
+        S: Subscriber + for<'l> LookupSpan<'l>,
+    {
+        let announce = self.announce;
+        let (pipeline, problems) = self.assemble()?;
+        let pipeline = Arc::new(pipeline);
+        let layer = CaptureLayer::new::<S>(Arc::clone(&pipeline)).with_filter(pipeline.filter.clone());
+        let telemetry = Telemetry::new(pipeline);
+        telemetry.announce(announce, &problems);
+        Ok((telemetry, layer))
+    }
+
+    /// Starts the pipeline and installs it for the whole process: subscriber, bridge from the `log`
+    /// crate, and the OpenTelemetry API's providers.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build), and if a subscriber or a logger is installed already.
+    pub fn init(mut self) -> Result<Telemetry, Error> {
+        let layers = std::mem::take(&mut self.layers);
+        let (telemetry, layer) = self.build()?;
+        let subscriber = tracing_subscriber::registry().with(layers).with(layer);
+        if tracing::subscriber::set_global_default(subscriber).is_err() {
+            telemetry.shutdown(Duration::ZERO);
+            return Err(Error::already_installed("a global `tracing` subscriber"));
+        }
+        install_log_bridge(&telemetry.pipeline().filter)?;
+        #[cfg(feature = "otlp")]
+        crate::otel::install_global(telemetry.pipeline());
+        Ok(telemetry)
+    }
+
+    fn assemble(self) -> Result<(Pipeline, Vec<Problem>), Error> {
+        let env = self.env.unwrap_or_else(Env::process);
+        let redactor = redactor(&env)?;
+        let reader = Reader::new(&env);
+        let environment = Environment::read(&reader, self.environment);
+        let strict = reader.parse("OBS_CONFIG", "lenient or strict", "lenient".to_owned(), |text| {
+            matches!(text, "lenient" | "strict").then(|| text.to_owned())
+        }) == "strict";
+        let resource = Resource::read(&reader, &self.named, environment);
+        let default_ratio = if environment == Environment::Production { 0.1 } else { 1.0 };
+        let sampler = Sampler::read(&reader, default_ratio);
+        let filter = CaptureFilter::read(&reader, LevelFilter::INFO);
+        let settings = Settings::read(&reader, environment, self.stream);
+        let identity = resource.identity();
+        let outputs = LogOutputs::open(&settings, &reader, environment, &identity);
+        let rules = NameRules::new(redactor);
+        #[cfg(feature = "otlp")]
+        let (exporter, reserved) = crate::export::start(&reader, &resource, &rules, &identity)?;
+        let problems = reader.into_problems();
+        if strict && !problems.is_empty() {
+            return Err(Error::settings(problems));
+        }
+        let pipeline = Pipeline {
+            environment,
+            identity,
+            rules,
+            sampler,
+            filter,
+            outputs,
+            #[cfg(feature = "otlp")]
+            exporter,
+            #[cfg(feature = "otlp")]
+            reserved,
+            ended: AtomicBool::new(false),
+            env,
+        };
+        Ok((pipeline, problems))
+    }
+}
+
+/// The redactor that `REDACT_FIELDS`, `REDACT_ALLOW` and `REDACT_PATTERNS` describe. A mistake is an
+/// error whatever `OBS_CONFIG` says: ignoring it could let through what it was to hide.
+fn redactor(env: &Env) -> Result<Redactor, Error> {
+    let reader = Reader::new(env);
+    let list = |name, separators: &'static [char]| {
+        let text = reader.text(name).unwrap_or_default();
+        text.split(separators).map(str::trim).filter(|item| !item.is_empty())
+    };
+    let mut builder = Redactor::builder().fields(list("REDACT_FIELDS", &[',']));
+    for name in list("REDACT_ALLOW", &[',']) {
+        builder = builder.allow(name);
+    }
+    for pattern in list("REDACT_PATTERNS", &[';', '\n']) {
+        builder = builder.pattern(pattern);
+    }
+    if let Some(mode) = reader.text("REDACT_MODE").filter(|mode| *mode != "mask") {
+        reader.problem("REDACT_MODE", mode, "mask", "nothing");
+    }
+    let redactor = builder.build().map_err(|error| {
+        let shown = reader.text("REDACT_PATTERNS").unwrap_or_default();
+        reader.problem("REDACT_PATTERNS", shown, &format!("regular expressions, separated by `;` ({error})"), "nothing");
+    });
+    let problems = reader.into_problems();
+    match redactor {
+        Ok(redactor) if problems.is_empty() => Ok(redactor),
+        _ => Err(Error::settings(problems)),
+    }
+}
+
+impl Telemetry {
+    /// Tells at start what is on and what was mistaken.
+    fn announce(&self, announce: bool, problems: &[Problem]) {
+        if announce {
+            for line in self.handle().summary() {
+                self.pipeline().say(Level::INFO, &line);
+            }
+        }
+        if !problems.is_empty() {
+            use std::fmt::Write as _;
+
+            let mut message = format!("{} setting(s) cannot be used as written:", problems.len());
+            for problem in problems {
+                // Writing to a string cannot fail.
+                let _always = write!(message, "\n- {problem}");
+            }
+            self.pipeline().say(Level::WARN, &message);
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The `tracing` layer: turns spans and events into records and hands them to the pipeline.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
+use opentelemetry::trace::TraceContextExt as _;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Dispatch, Event, Level, Subscriber};
+use tracing_subscriber::layer::{Context, Layer};
+use tracing_subscriber::registry::LookupSpan;
+
+use super::fields::Fields;
+use super::record::{LogRecord, SpanRecord, TraceIds};
+use super::span::{Origin, Span};
+use crate::clock;
+use crate::pipeline::{Pipeline, Scratch};
+use crate::propagation::{self, SpanId, TraceContext, TraceFlags, TraceId};
+
+/// Captures spans and events of the subscriber it is part of.
+#[derive(Debug)]
+pub(crate) struct CaptureLayer {
+    pipeline: Arc<Pipeline>,
+    /// Finds the open span of an id; knows the subscriber's type, which this layer forgets.
+    find: fn(&Dispatch, &Id) -> Option<Arc<Span>>,
+}
+
+impl CaptureLayer {
+    pub(crate) fn new<S>(pipeline: Arc<Pipeline>) -> Self
+    where
+        S: Subscriber + for<'l> LookupSpan<'l>,
+    {
+        Self { pipeline, find: find::<S> }
+    }
+
+    pub(super) fn find(&self, dispatch: &Dispatch, id: &Id) -> Option<Arc<Span>> {
+        (self.find)(dispatch, id)
+    }
+
+    pub(super) fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
+    /// What a new span continues, and its place in a trace.
+    fn place<S>(&self, attributes: &Attributes<'_>, cx: &Context<'_, S>) -> (Origin, TraceContext)
+    where
+        S: Subscriber + for<'l> LookupSpan<'l>,
+    {
+        let enclosing = match attributes.parent() {
+            Some(id) => span_of(cx, id),
+            None if attributes.is_contextual() => cx.current_span().id().and_then(|id| span_of(cx, id)),
+            None => None,
+        };
+        let ours = enclosing.as_ref().map(|span| span.context());
+        let parent = if attributes.is_contextual() { active_parent(ours) } else { ours.map(local) };
+        let parent = parent.or_else(|| {
+            let remote = if attributes.is_root() { propagation::remote_parent() } else { None };
+            remote.map(|context| (context, true))
+        });
+        let Some((parent, parent_is_remote)) = parent else {
+            return (Origin { enclosing, ..Origin::default() }, self.new_trace());
+        };
+        let origin = Origin { enclosing, parent_id: Some(parent.span_id), parent_is_remote };
+        (origin, self.child_of(&parent, parent_is_remote))
+    }
+
+    fn new_trace(&self) -> TraceContext {
+        let trace_id = TraceId::random();
+        let sampled = self.pipeline.sampler().samples_root(trace_id);
+        TraceContext::new(trace_id, SpanId::random(), TraceFlags::RANDOM.sampled(sampled))
+    }
+
+    /// The identity of a child; a local parent's decision is final, a remote one's is asked about.
+    pub(super) fn child_of(&self, parent: &TraceContext, is_remote: bool) -> TraceContext {
+        let sampled = if is_remote {
+            self.pipeline.sampler().samples_child(parent.trace_id, parent.is_sampled())
+        } else {
+            parent.is_sampled()
+        };
+        TraceContext::new(parent.trace_id, SpanId::random(), parent.flags.sampled(sampled))
+            .with_state(parent.state().clone())
+    }
+}
+
+impl<S> Layer<S> for CaptureLayer
+where
+    S: Subscriber + for<'l> LookupSpan<'l>,
+{
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, cx: Context<'_, S>) {
+        let mut fields = Fields::default();
+        attributes.record(&mut fields.recorder(self.pipeline.rules()));
+        let (origin, context) = self.place(attributes, &cx);
+        let span = Span::open(attributes.metadata(), origin, context, fields);
+        if let Some(registered) = cx.span(id) {
+            registered.extensions_mut().insert(Arc::new(span));
+        }
+    }
+
+    /// Values are formatted before the span is locked: a `Debug` implementation may log.
+    fn on_record(&self, id: &Id, values: &Record<'_>, cx: Context<'_, S>) {
+        let Some(span) = span_of(&cx, id) else { return };
+        with_scratch(|scratch| {
+            values.record(&mut scratch.fields.recorder(self.pipeline.rules()));
+            span.state().fields.merge(&scratch.fields);
+        });
+    }
+
+    fn on_follows_from(&self, id: &Id, follows: &Id, cx: Context<'_, S>) {
+        let (Some(span), Some(before)) = (span_of(&cx, id), span_of(&cx, follows)) else { return };
+        let link = before.context();
+        span.state().links.push(link);
+    }
+
+    fn on_event(&self, event: &Event<'_>, cx: Context<'_, S>) {
+        let span = cx.event_span(event).and_then(|span| span.extensions().get::<Arc<Span>>().cloned());
+        let ours = span.as_ref().map(|span| span.context());
+        let parent = if event.is_contextual() { active_parent(ours) } else { ours.map(local) };
+        let trace = parent.map(|(parent, _)| TraceIds {
+            trace_id: parent.trace_id,
+            span_id: parent.span_id,
+            sampled: parent.is_sampled(),
+        });
+        let metadata = event.metadata();
+        if *metadata.level() == Level::ERROR
+            && let Some(span) = &span
+        {
+            span.state().saw_error = true;
+        }
+        with_scratch(|scratch| {
+            let Scratch { fields, outputs } = scratch;
+            event.record(&mut fields.recorder(self.pipeline.rules()));
+            let target = fields.log_target().unwrap_or(metadata.target());
+            let record =
+                LogRecord::new(clock::unix_nanos(), *metadata.level(), target, fields, span.as_deref(), trace);
+            self.pipeline.log(&record, outputs);
+        });
+    }
+
+    fn on_enter(&self, id: &Id, cx: Context<'_, S>) {
+        let Some(span) = span_of(&cx, id) else { return };
+        let guard = span.active_context().attach();
+        ENTERED.with_borrow_mut(|entered| entered.push((id.clone(), guard)));
+    }
+
+    fn on_exit(&self, id: &Id, _: Context<'_, S>) {
+        // The guard is dropped outside of the borrow: what it drops may run code of the program.
+        let left = ENTERED.with_borrow_mut(|entered| {
+            let last = entered.iter().rposition(|(entered, _)| entered == id)?;
+            Some(entered.remove(last))
+        });
+        drop(left);
+    }
+
+    fn on_close(&self, id: Id, cx: Context<'_, S>) {
+        let Some(span) = span_of(&cx, &id) else { return };
+        let state = span.state();
+        if state.context.is_sampled() {
+            let record = SpanRecord::of(&span, &state);
+            with_scratch(|scratch| self.pipeline.span(&record, &mut scratch.outputs));
+        }
+    }
+}
+
+fn find<S>(dispatch: &Dispatch, id: &Id) -> Option<Arc<Span>>
+where
+    S: Subscriber + for<'l> LookupSpan<'l>,
+{
+    let registered = dispatch.downcast_ref::<S>()?.span(id)?;
+    registered.extensions().get::<Arc<Span>>().cloned()
+}
+
+fn span_of<S>(cx: &Context<'_, S>, id: &Id) -> Option<Arc<Span>>
+where
+    S: Subscriber + for<'l> LookupSpan<'l>,
+{
+    cx.span(id)?.extensions().get::<Arc<Span>>().cloned()
+}
+
+/// The innermost active span: ours, unless a span of the OpenTelemetry API was activated inside it.
+fn active_parent(ours: Option<TraceContext>) -> Option<(TraceContext, bool)> {
+    opentelemetry::Context::map_current(|active| {
+        if !active.has_active_span() {
+            return None;
+        }
+        let span = active.span();
+        let context = span.span_context();
+        let same = ours.as_ref().is_some_and(|ours| ours.span_id == SpanId::from(context.span_id()));
+        if same || !context.is_valid() {
+            return None;
+        }
+        Some((TraceContext::from(context), context.is_remote()))
+    })
+    .or(ours.map(local))
+}
+
+fn local(context: TraceContext) -> (TraceContext, bool) {
+    (context, false)
+}
+
+thread_local! {
+    static ENTERED: RefCell<Vec<(Id, opentelemetry::ContextGuard)>> = const { RefCell::new(Vec::new()) };
+    static SCRATCH: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
+}
+
+/// Lends buffers that live as long as the thread. A `Debug` implementation that logs while the
+/// buffers are lent gets fresh ones.
+fn with_scratch<R>(use_scratch: impl FnOnce(&mut Scratch) -> R) -> R {
+    let mut scratch = SCRATCH.try_with(Cell::take).ok().flatten().unwrap_or_default();
+    scratch.fields.clear();
+    let result = use_scratch(&mut scratch);
+    scratch.shrink();
+    // On a thread that is ending the buffers go with it.
+    let _ending = SCRATCH.try_with(|slot| slot.set(Some(scratch)));
+    result
+}

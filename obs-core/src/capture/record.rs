@@ -1,0 +1,121 @@
+//! What outputs are given: views of redacted data.
+//!
+//! Only this folder can make them, and it fills [`Fields`] through a recorder that redacts; so what
+//! reaches a file, the terminal or the network has been redacted by construction.
+
+use tracing::Level;
+
+use super::fields::{Fields, SpanKind, Status};
+use super::name::NameRules;
+use super::span::{Span, State};
+use crate::clock;
+use crate::propagation::{SpanId, TraceContext, TraceId};
+
+/// One log record.
+#[derive(Debug)]
+pub(crate) struct LogRecord<'r> {
+    pub(crate) unix_nanos: u64,
+    pub(crate) level: Level,
+    pub(crate) target: &'r str,
+    fields: &'r Fields,
+    span: Option<&'r Span>,
+    trace: Option<TraceIds>,
+}
+
+/// The trace that a log record belongs to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TraceIds {
+    pub(crate) trace_id: TraceId,
+    pub(crate) span_id: SpanId,
+    pub(crate) sampled: bool,
+}
+
+impl<'r> LogRecord<'r> {
+    pub(super) fn new(
+        unix_nanos: u64,
+        level: Level,
+        target: &'r str,
+        fields: &'r Fields,
+        span: Option<&'r Span>,
+        trace: Option<TraceIds>,
+    ) -> Self {
+        Self { unix_nanos, level, target, fields, span, trace }
+    }
+
+    pub(crate) fn message(&self) -> &'r str {
+        self.fields.message()
+    }
+
+    /// The record's own fields.
+    pub(crate) fn fields(&self) -> &'r Fields {
+        self.fields
+    }
+
+    /// The enclosing spans, inner first.
+    pub(crate) fn spans(&self) -> impl Iterator<Item = &'r Span> {
+        self.span.into_iter().flat_map(Span::scope)
+    }
+
+    pub(crate) fn trace(&self) -> Option<TraceIds> {
+        self.trace
+    }
+
+    /// Whether this is the one line that tells of a finished request.
+    pub(crate) fn is_access(&self) -> bool {
+        self.target == ACCESS_TARGET
+    }
+}
+
+/// Makes a record of the pipeline's own, for what it has to say about itself.
+pub(crate) fn own_record(rules: &NameRules, level: Level, message: &str, emit: impl FnOnce(&LogRecord<'_>)) {
+    let mut fields = Fields::default();
+    fields.recorder(rules).text("message", |text| text.push_str(message));
+    emit(&LogRecord::new(clock::unix_nanos(), level, OWN_TARGET, &fields, None, None));
+}
+
+/// The target of what the pipeline says about itself.
+const OWN_TARGET: &str = "obs";
+
+/// The target of access-log events.
+pub(crate) const ACCESS_TARGET: &str = "obs::access";
+
+/// One finished span.
+#[derive(Debug)]
+pub(crate) struct SpanRecord<'r> {
+    pub(crate) scope: &'r str,
+    pub(crate) name: &'r str,
+    pub(crate) kind: SpanKind,
+    pub(crate) start_unix_nanos: u64,
+    pub(crate) end_unix_nanos: u64,
+    pub(crate) status: Status,
+    pub(crate) status_description: &'r str,
+    pub(crate) context: &'r TraceContext,
+    pub(crate) parent_id: Option<SpanId>,
+    pub(crate) parent_is_remote: bool,
+    pub(crate) links: &'r [TraceContext],
+    fields: &'r Fields,
+}
+
+impl<'r> SpanRecord<'r> {
+    pub(super) fn of(span: &'r Span, state: &'r State) -> Self {
+        let (start_unix_nanos, end_unix_nanos) = span.interval();
+        Self {
+            scope: span.target,
+            name: state.fields.otel_name().unwrap_or(span.name),
+            kind: state.fields.kind(),
+            start_unix_nanos,
+            end_unix_nanos,
+            status: state.status(),
+            status_description: state.fields.status_description(),
+            context: &state.context,
+            parent_id: state.parent_id,
+            parent_is_remote: state.parent_is_remote,
+            links: &state.links,
+            fields: &state.fields,
+        }
+    }
+
+    pub(crate) fn fields(&self) -> &'r Fields {
+        self.fields
+    }
+}

@@ -1,0 +1,58 @@
+//! Redaction of the protocol's own structures, for what did not come through the capture layer.
+
+use std::borrow::Cow;
+
+use obs_redact::{REDACTED, Redactor};
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+
+/// Redacts attributes by name and by value.
+pub(crate) fn attributes(redactor: &Redactor, attributes: &mut [KeyValue]) {
+    for KeyValue { key, value, .. } in attributes {
+        let Some(value) = value else { continue };
+        if redactor.is_sensitive_field(key) {
+            value.value = Some(Value::StringValue(REDACTED.to_owned()));
+        } else {
+            any(redactor, value, DEPTH);
+        }
+    }
+}
+
+/// Redacts a value of any shape by what it holds.
+pub(crate) fn value(redactor: &Redactor, value: &mut AnyValue) {
+    any(redactor, value, DEPTH);
+}
+
+/// Redacts text in place.
+pub(crate) fn text(redactor: &Redactor, text: &mut String) {
+    if let Cow::Owned(redacted) = redactor.redact_text(text) {
+        *text = redacted;
+    }
+}
+
+fn any(redactor: &Redactor, value: &mut AnyValue, depth: u32) {
+    let Some(depth) = depth.checked_sub(1) else {
+        // Deeper than anyone reads: what cannot be looked at is not let out.
+        value.value = Some(Value::StringValue(REDACTED.to_owned()));
+        return;
+    };
+    match &mut value.value {
+        Some(Value::StringValue(string)) => text(redactor, string),
+        Some(Value::ArrayValue(array)) => {
+            array.values.iter_mut().for_each(|item| any(redactor, item, depth));
+        }
+        Some(Value::KvlistValue(list)) => {
+            for KeyValue { key, value, .. } in &mut list.values {
+                let Some(value) = value else { continue };
+                if redactor.is_sensitive_field(key) {
+                    value.value = Some(Value::StringValue(REDACTED.to_owned()));
+                } else {
+                    any(redactor, value, depth);
+                }
+            }
+        }
+        Some(_) | None => {}
+    }
+}
+
+const DEPTH: u32 = 32;

@@ -1,0 +1,186 @@
+//! What a record passes through between capture and the outputs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use opentelemetry::metrics::{InstrumentProvider, Meter};
+#[cfg(feature = "otlp")]
+use opentelemetry::metrics::MeterProvider as _;
+use tracing::Level;
+
+use crate::capture::{CaptureFilter, Fields, LogRecord, NameRules, SpanRecord, own_record};
+use crate::config::Env;
+#[cfg(feature = "otlp")]
+use crate::export::{Exporter, Priority, Reserved, Signal, encode};
+use crate::log::LogOutputs;
+use crate::resource::{Environment, Identity};
+use crate::sampling::Sampler;
+
+/// One assembled pipeline. Everything in it is fixed at start but the end.
+#[derive(Debug)]
+pub(crate) struct Pipeline {
+    pub(crate) env: Env,
+    pub(crate) environment: Environment,
+    pub(crate) identity: Identity,
+    pub(crate) rules: Arc<NameRules>,
+    pub(crate) sampler: Sampler,
+    pub(crate) filter: CaptureFilter,
+    pub(crate) outputs: LogOutputs,
+    #[cfg(feature = "otlp")]
+    pub(crate) exporter: Option<Exporter>,
+    #[cfg(feature = "otlp")]
+    pub(crate) reserved: Reserved,
+    pub(crate) ended: AtomicBool,
+}
+
+/// Buffers that one thread uses again and again.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    pub(crate) fields: Fields,
+    pub(crate) outputs: OutputBuffers,
+}
+
+/// Where records are rendered before they are handed over.
+#[derive(Debug, Default)]
+pub(crate) struct OutputBuffers {
+    line: Vec<u8>,
+    #[cfg(feature = "otlp")]
+    wire: Vec<u8>,
+}
+
+impl Scratch {
+    /// Gives back what one huge record took.
+    pub(crate) fn shrink(&mut self) {
+        self.fields.shrink(KEPT_BYTES);
+        self.outputs.line.clear();
+        self.outputs.line.shrink_to(KEPT_BYTES);
+        #[cfg(feature = "otlp")]
+        {
+            self.outputs.wire.clear();
+            self.outputs.wire.shrink_to(KEPT_BYTES);
+        }
+    }
+}
+
+impl Pipeline {
+    pub(crate) fn rules(&self) -> &NameRules {
+        &self.rules
+    }
+
+    pub(crate) fn sampler(&self) -> &Sampler {
+        &self.sampler
+    }
+
+    /// Writes a log record to every output.
+    pub(crate) fn log(&self, record: &LogRecord<'_>, buffers: &mut OutputBuffers) {
+        self.outputs.write(record, &mut buffers.line);
+        #[cfg(feature = "otlp")]
+        if let Some(exporter) = self.exporter.as_ref().filter(|exporter| exporter.sends_logs()) {
+            buffers.wire.clear();
+            encode::log_record(&mut buffers.wire, record, self.reserved);
+            exporter.log(record.target, priority(record.level), &buffers.wire);
+        }
+    }
+
+    /// Exports a finished span.
+    pub(crate) fn span(&self, record: &SpanRecord<'_>, buffers: &mut OutputBuffers) {
+        #[cfg(feature = "otlp")]
+        if let Some(exporter) = self.exporter.as_ref().filter(|exporter| exporter.sends_traces()) {
+            buffers.wire.clear();
+            encode::span(&mut buffers.wire, record, self.reserved);
+            let failed = record.status == crate::capture::Status::Error;
+            let priority = if failed { Priority::Error } else { Priority::Info };
+            exporter.span(record.scope, priority, &buffers.wire);
+        }
+        #[cfg(not(feature = "otlp"))]
+        let _unused = (record, buffers);
+    }
+
+    /// Says something about the pipeline itself, through its own outputs.
+    pub(crate) fn say(&self, level: Level, message: &str) {
+        if self.filter.captures_event("obs", level) {
+            own_record(&self.rules, level, message, |record| self.log(record, &mut OutputBuffers::default()));
+        }
+    }
+
+    /// Marks the end; true the first time.
+    pub(crate) fn end(&self) -> bool {
+        !self.ended.swap(true, Ordering::AcqRel)
+    }
+}
+
+#[cfg(feature = "otlp")]
+impl Pipeline {
+    pub(crate) fn meter(&self, name: &'static str) -> Meter {
+        match self.exporter.as_ref().and_then(Exporter::meter_provider) {
+            Some(provider) => provider.meter(name),
+            None => noop_meter(),
+        }
+    }
+
+    pub(crate) fn flush_export(&self, timeout: Duration) -> bool {
+        self.exporter.as_ref().is_none_or(|exporter| exporter.flush(timeout))
+    }
+
+    pub(crate) fn shutdown_export(&self, timeout: Duration) -> Vec<crate::export::SignalReport> {
+        self.exporter.as_ref().map(|exporter| exporter.shutdown(timeout)).unwrap_or_default()
+    }
+
+    /// One line per signal for the start-up summary.
+    pub(crate) fn signal_lines(&self, local_logs: &str) -> Vec<String> {
+        let endpoint = |signal| self.exporter.as_ref().and_then(|exporter| exporter.endpoint(signal));
+        let logs = match endpoint(Signal::Logs) {
+            Some(endpoint) => format!("{local_logs}, and to {endpoint}"),
+            None => format!("{local_logs}; not sent"),
+        };
+        let off = "off; set OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 or OPENOBSERVE_URL to send";
+        let traces = match endpoint(Signal::Traces) {
+            Some(endpoint) => format!("to {endpoint}, {} (OTEL_TRACES_SAMPLER)", self.sampler),
+            None => off.to_owned(),
+        };
+        let metrics = endpoint(Signal::Metrics).map_or_else(|| off.to_owned(), |endpoint| format!("to {endpoint}"));
+        vec![format!("logs: {logs}"), format!("traces: {traces}"), format!("metrics: {metrics}")]
+    }
+}
+
+#[cfg(not(feature = "otlp"))]
+impl Pipeline {
+    #[expect(clippy::unused_self, reason = "the same signature as with the `otlp` feature")]
+    pub(crate) fn meter(&self, _: &'static str) -> Meter {
+        noop_meter()
+    }
+
+    #[expect(clippy::unused_self, reason = "the same signature as with the `otlp` feature")]
+    pub(crate) fn flush_export(&self, _: Duration) -> bool {
+        true
+    }
+
+    /// One line per signal for the start-up summary.
+    #[expect(clippy::unused_self, reason = "the same signature as with the `otlp` feature")]
+    pub(crate) fn signal_lines(&self, local_logs: &str) -> Vec<String> {
+        let off = "off; built without the `otlp` feature";
+        vec![format!("logs: {local_logs}"), format!("traces: {off}"), format!("metrics: {off}")]
+    }
+}
+
+/// A meter whose instruments measure nothing.
+fn noop_meter() -> Meter {
+    Meter::new(Arc::new(NoInstruments))
+}
+
+struct NoInstruments;
+
+impl InstrumentProvider for NoInstruments {}
+
+#[cfg(feature = "otlp")]
+fn priority(level: Level) -> Priority {
+    match level {
+        Level::ERROR => Priority::Error,
+        Level::WARN => Priority::Warn,
+        Level::INFO => Priority::Info,
+        Level::DEBUG | Level::TRACE => Priority::Debug,
+    }
+}
+
+const KEPT_BYTES: usize = 64 * 1024;
