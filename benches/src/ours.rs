@@ -1,27 +1,40 @@
 //! The SDK, set up as its users set it up.
 
-use std::{error::Error, path::Path};
+use std::{error::Error, path::Path, time::Duration};
 
 use axum::Router;
+use obs_core::{Telemetry, config::Env};
 
 /// What must live until the measurement is over, and be shut down after it.
 #[derive(Debug)]
-pub(crate) struct Guard;
+pub(crate) struct Guard(Telemetry);
 
 impl Guard {
     /// Flushes and stops the pipeline.
-    #[expect(clippy::unnecessary_wraps, reason = "the pipeline can fail to flush")]
     pub(crate) fn shutdown(self) -> Result<(), Box<dyn Error>> {
-        Ok(())
+        let report = self.0.shutdown(Duration::from_secs(30));
+        if report.is_complete() {
+            Ok(())
+        } else {
+            Err(report.to_string().into())
+        }
     }
 }
 
 /// Installs the pipeline globally, at the sampling ratio of the main figure.
-pub(crate) fn install(_log_dir: &Path, _endpoint: &str) -> Result<Guard, Box<dyn Error>> {
-    Err("not built yet".into())
+pub(crate) fn install(log_dir: &Path, endpoint: &str) -> Result<Guard, Box<dyn Error>> {
+    let log_dir = log_dir.to_str().ok_or("the log folder's name is not UTF-8")?;
+    let env = Env::from_pairs([
+        ("APP_ENV", "production"),
+        ("LOG_FILE_PATH", log_dir),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "none"),
+        ("OTEL_TRACES_SAMPLER_ARG", "0.1"),
+    ]);
+    Ok(Guard(obs_core::builder("ours").env(env).quiet().init()?))
 }
 
 /// The routes with everything that one `observe` layer does around them.
-pub(crate) fn observed(routes: Router, _guard: &Guard) -> Router {
-    routes
+pub(crate) fn observed(routes: Router, guard: &Guard) -> Router {
+    routes.layer(obs_tower::observe(&guard.0))
 }

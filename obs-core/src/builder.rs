@@ -1,7 +1,7 @@
 //! Assembles a pipeline from the program's choices and the environment.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use obs_redact::Redactor;
@@ -137,8 +137,11 @@ impl Builder {
         S: Subscriber + for<'l> LookupSpan<'l>,
     {
         let announce = self.announce;
-        let (pipeline, problems) = self.assemble()?;
+        let spokesman = Spokesman::default();
+        let (pipeline, problems) = self.assemble(&spokesman)?;
         let pipeline = Arc::new(pipeline);
+        // Set once: this is the only place that knows it.
+        let _first = spokesman.set(Arc::downgrade(&pipeline));
         let layer = CaptureLayer::new::<S>(Arc::clone(&pipeline)).with_filter(pipeline.filter.clone());
         let telemetry = Telemetry::new(pipeline);
         telemetry.announce(announce, &problems);
@@ -164,7 +167,9 @@ impl Builder {
         Ok(telemetry)
     }
 
-    fn assemble(self) -> Result<(Pipeline, Vec<Problem>), Error> {
+    fn assemble(self, spokesman: &Spokesman) -> Result<(Pipeline, Vec<Problem>), Error> {
+        #[cfg(not(feature = "otlp"))]
+        let _unused = spokesman;
         let env = self.env.unwrap_or_else(Env::process);
         let redactor = redactor(&env)?;
         let reader = Reader::new(&env);
@@ -181,11 +186,13 @@ impl Builder {
         let outputs = LogOutputs::open(&settings, &reader, environment, &identity);
         let rules = NameRules::new(redactor);
         #[cfg(feature = "otlp")]
-        let (exporter, reserved) = crate::export::start(&reader, &resource, &rules, &identity)?;
+        let export = crate::export::Settings::read(&reader);
         let problems = reader.into_problems();
         if strict && !problems.is_empty() {
             return Err(Error::settings(problems));
         }
+        #[cfg(feature = "otlp")]
+        let (reserved, exporter) = start_export(export, &resource, &rules, spokesman)?;
         let pipeline = Pipeline {
             environment,
             identity,
@@ -202,6 +209,30 @@ impl Builder {
         };
         Ok((pipeline, problems))
     }
+}
+
+/// Through whom the sender, which is started before the pipeline is whole, speaks once it is.
+type Spokesman = Arc<OnceLock<Weak<Pipeline>>>;
+
+#[cfg(feature = "otlp")]
+fn start_export(
+    settings: crate::export::Settings,
+    resource: &Resource,
+    rules: &NameRules,
+    spokesman: &Spokesman,
+) -> Result<(crate::export::Reserved, Option<crate::export::Exporter>), Error> {
+    use crate::export::{Exporter, Reserved};
+
+    let reserved = if settings.is_openobserve() { Reserved::Rename } else { Reserved::Keep };
+    let spokesman = Arc::clone(spokesman);
+    let report = move |level: Level, message: &str| {
+        if let Some(pipeline) = spokesman.get().and_then(Weak::upgrade) {
+            pipeline.say(level, message);
+        }
+    };
+    let exporter = Exporter::start(settings, resource.attributes(), rules.redactor(), Arc::new(report))
+        .map_err(|error| Error::start(format!("the sender thread cannot be started: {error}")))?;
+    Ok((reserved, Some(exporter)))
 }
 
 /// The redactor that `REDACT_FIELDS`, `REDACT_ALLOW` and `REDACT_PATTERNS` describe. A mistake is an

@@ -57,6 +57,8 @@ mod telemetry;
 pub use crate::builder::{Builder, builder};
 pub use crate::capture::SpanExt;
 pub use crate::error::Error;
+#[cfg(feature = "otlp")]
+pub use crate::export::SignalReport;
 pub use crate::report::{LineCounts, ShutdownReport};
 pub use crate::resource::Environment;
 pub use crate::telemetry::{Telemetry, TelemetryHandle};

@@ -37,7 +37,7 @@ impl Telemetry {
     }
 
     pub(crate) fn pipeline(&self) -> &Arc<Pipeline> {
-        &self.handle.pipeline
+        self.handle.pipeline()
     }
 
     /// A reference for layers, servers and tasks.
@@ -133,6 +133,10 @@ impl TelemetryHandle {
     #[must_use]
     pub fn env(&self) -> &Env {
         &self.pipeline.env
+    }
+
+    pub(crate) fn pipeline(&self) -> &Arc<Pipeline> {
+        &self.pipeline
     }
 
     /// One line per signal: what is on, and how to turn on what is not.

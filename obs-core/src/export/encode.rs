@@ -9,7 +9,7 @@
 
 use tracing::Level;
 
-use crate::capture::{ContextKey, LogRecord, SpanKind, SpanRecord, Status, Value};
+use crate::capture::{ContextKey, LogRecord, SpanRecord, Status, Value};
 use crate::propagation::TraceContext;
 
 /// Appends a `LogRecord` message.

@@ -22,3 +22,5 @@ pub use opentelemetry::{
 
 #[cfg(feature = "otlp")]
 pub(crate) use self::provider::install_global;
+#[cfg(feature = "otlp")]
+pub use self::provider::{SdkLoggerProvider, SdkTracerProvider, logger_provider, tracer_provider};

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use opentelemetry::Context;
 use opentelemetry::KeyValue;
-use opentelemetry::trace::{
-    Link, SamplingDecision, SamplingResult, SpanKind, TraceContextExt as _, TraceId, TraceState,
-};
+use opentelemetry::trace::{Link, SpanKind, TraceContextExt as _, TraceId, TraceState};
 use opentelemetry_proto::tonic::trace::v1 as proto;
 use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::trace::{ShouldSample, Span, SpanData, SpanProcessor};
+use opentelemetry_sdk::trace::{
+    SamplingDecision, SamplingResult, ShouldSample, Span, SpanData, SpanProcessor,
+};
 use prost::Message as _;
 
 use super::redact;

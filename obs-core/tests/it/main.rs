@@ -7,5 +7,13 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod configuration;
 mod log_lines;
+mod propagation;
+#[cfg(feature = "testing")]
+mod redaction;
+#[cfg(feature = "testing")]
+mod settings;
 mod support;
+#[cfg(feature = "testing")]
+mod traces;

@@ -1,0 +1,176 @@
+//! What became of every record: nothing is lost without being counted.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::Signal;
+
+/// What became of the records of one signal, on a consistent snapshot.
+///
+/// `accepted` is always `exported + rejected + dropped + queued + in_flight`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SignalReport {
+    /// `traces`, `metrics` or `logs`.
+    pub signal: &'static str,
+    /// Records handed to the exporter: spans, log records or data points.
+    pub accepted: u64,
+    /// Records that the server took.
+    pub exported: u64,
+    /// Records that the server refused for good.
+    pub rejected: u64,
+    /// Records given up here, by reason; reasons that did not occur are left out.
+    ///
+    /// `queue_full`: no room left; `too_large`: no batch could hold it; `expired`: could not be
+    /// sent in time; `superseded`: newer data points of the same metrics came; `shutdown`: not
+    /// sent when time was up; `after_shutdown`: came too late.
+    pub dropped: BTreeMap<&'static str, u64>,
+    /// Records that wait to be sent.
+    pub queued: u64,
+    /// Records in the request that is under way or about to be repeated.
+    pub in_flight: u64,
+}
+
+impl SignalReport {
+    /// Records given up here for any reason.
+    #[must_use]
+    pub fn dropped_total(&self) -> u64 {
+        self.dropped.values().sum()
+    }
+
+    /// Whether every record reached the server or is still on its way.
+    #[must_use]
+    pub fn is_lossless(&self) -> bool {
+        self.rejected == 0 && self.dropped_total() == 0
+    }
+}
+
+impl fmt::Display for SignalReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: {} of {} exported",
+            self.signal, self.exported, self.accepted
+        )?;
+        let mut part = |count: u64, what: &str| match count {
+            0 => Ok(()),
+            _ => write!(f, ", {count} {what}"),
+        };
+        part(self.rejected, "rejected by the server")?;
+        for (reason, count) in &self.dropped {
+            part(*count, &format!("dropped ({reason})"))?;
+        }
+        part(self.queued + self.in_flight, "on the way")
+    }
+}
+
+/// Why a record was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    QueueFull,
+    TooLarge,
+    Expired,
+    Superseded,
+    Shutdown,
+    AfterShutdown,
+}
+
+impl Reason {
+    const ALL: [Self; 6] = [
+        Self::QueueFull,
+        Self::TooLarge,
+        Self::Expired,
+        Self::Superseded,
+        Self::Shutdown,
+        Self::AfterShutdown,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::QueueFull => "queue_full",
+            Self::TooLarge => "too_large",
+            Self::Expired => "expired",
+            Self::Superseded => "superseded",
+            Self::Shutdown => "shutdown",
+            Self::AfterShutdown => "after_shutdown",
+        }
+    }
+}
+
+/// The counters of one signal; kept under the lock of its queue, so that they always add up.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    pub(super) accepted: u64,
+    pub(super) exported: u64,
+    pub(super) rejected: u64,
+    dropped: [u64; Reason::ALL.len()],
+    /// Dropped while running, and not yet told to anybody.
+    untold: u64,
+}
+
+impl Ledger {
+    pub(super) fn drop_records(&mut self, reason: Reason, count: u64) {
+        if let Some(total) = self.dropped.get_mut(reason as usize) {
+            *total += count;
+        }
+        if matches!(
+            reason,
+            Reason::QueueFull | Reason::TooLarge | Reason::Expired
+        ) {
+            self.untold += count;
+        }
+    }
+
+    /// How many records were dropped while running since this was last asked with `take`.
+    pub(super) fn untold(&mut self, take: bool) -> u64 {
+        if take {
+            std::mem::take(&mut self.untold)
+        } else {
+            self.untold
+        }
+    }
+
+    pub(super) fn report(&self, signal: Signal, queued: u64, in_flight: u64) -> SignalReport {
+        let dropped = Reason::ALL
+            .iter()
+            .zip(self.dropped)
+            .filter(|(_, count)| *count > 0)
+            .map(|(reason, count)| (reason.name(), count))
+            .collect();
+        SignalReport {
+            signal: signal.name(),
+            accepted: self.accepted,
+            exported: self.exported,
+            rejected: self.rejected,
+            dropped,
+            queued,
+            in_flight,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn report_reads_as_one_line() {
+        let mut ledger = Ledger {
+            accepted: 10,
+            exported: 5,
+            rejected: 1,
+            ..Ledger::default()
+        };
+        ledger.drop_records(Reason::QueueFull, 2);
+        let report = ledger.report(Signal::Logs, 1, 1);
+        assert_eq!(
+            report.to_string(),
+            "logs: 5 of 10 exported, 1 rejected by the server, 2 dropped (queue_full), 2 on the way"
+        );
+        assert!(!report.is_lossless());
+        assert_eq!(
+            ledger.report(Signal::Logs, 0, 0).dropped,
+            BTreeMap::from([("queue_full", 2)])
+        );
+    }
+}

@@ -1,0 +1,330 @@
+//! The front of the sender: takes records from any thread, flushes and shuts down in time.
+
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use obs_redact::Redactor;
+use opentelemetry::Context;
+use opentelemetry_sdk::metrics::SdkMeterProvider;
+use tokio::runtime::{self, Runtime};
+use tokio::sync::Notify;
+use tracing::Level;
+use tracing::dispatcher::{self, Dispatch};
+
+use super::account::SignalReport;
+use super::body::Envelope;
+use super::client::Client;
+use super::metrics::Collector;
+use super::queue::Queue;
+use super::reporter::{Report, Reporter};
+use super::sender::Sender;
+use super::settings::Settings;
+use super::{Priority, Signal};
+
+/// Takes records from any thread and has them sent.
+///
+/// A thread of its own with a runtime of its own does the sending, so that it works the same
+/// whatever runtime the program has, or none.
+#[derive(Clone, Debug)]
+pub(crate) struct Exporter {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    logs: Option<Arc<Queue>>,
+    traces: Option<Arc<Queue>>,
+    metrics: Option<(Arc<Queue>, Collector)>,
+    /// For start-up lines.
+    endpoints: Vec<(Signal, String)>,
+    thread: Arc<SenderThread>,
+    /// Whether shutdown is complete; held while it runs, so that a second caller waits for it.
+    is_shut_down: Mutex<bool>,
+}
+
+/// How the sender thread is told to stop, and tells that it did.
+#[derive(Debug, Default)]
+struct SenderThread {
+    stop: Notify,
+    has_stopped: Mutex<bool>,
+    stopped: Condvar,
+}
+
+impl Exporter {
+    /// Starts the sender thread, if there is anything to send.
+    ///
+    /// # Errors
+    /// If the system gives no thread or no event queue.
+    pub(crate) fn start(
+        settings: Settings,
+        resource: &[(String, String)],
+        redactor: &Redactor,
+        report: Report,
+    ) -> io::Result<Self> {
+        let (retry, interval) = (settings.retry, settings.metric_interval);
+        let redact = |(key, value): &(String, String)| {
+            (key.clone(), redactor.redact_field(key, value).into_owned())
+        };
+        let resource: Vec<(String, String)> = resource.iter().map(redact).collect();
+        let envelope = Envelope::new(&resource);
+        let reporter = Arc::new(Reporter::new(report));
+        let (mut logs, mut traces, mut metrics) = (None, None, None);
+        let (mut senders, mut endpoints) = (Vec::new(), Vec::new());
+        for target in settings.into_targets() {
+            endpoints.push((target.signal, target.to_string()));
+            let signal = target.signal;
+            let queue = Arc::new(Queue::new(signal, target.limits.clone()));
+            match signal {
+                Signal::Logs => logs = Some(Arc::clone(&queue)),
+                Signal::Traces => traces = Some(Arc::clone(&queue)),
+                Signal::Metrics => {
+                    let collector =
+                        Collector::new(Arc::clone(&queue), &resource, redactor.clone(), interval);
+                    metrics = Some((Arc::clone(&queue), collector));
+                }
+            }
+            let (envelope, reporter, redactor) =
+                (envelope.clone(), Arc::clone(&reporter), redactor.clone());
+            senders.push(Sender {
+                target,
+                queue,
+                envelope,
+                retry,
+                reporter,
+                redactor,
+            });
+        }
+        let thread = SenderThread::start(senders, reporter)?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                logs,
+                traces,
+                metrics,
+                endpoints,
+                thread,
+                is_shut_down: Mutex::new(false),
+            }),
+        })
+    }
+
+    /// Whether log records are sent.
+    pub(crate) fn sends_logs(&self) -> bool {
+        self.inner.logs.is_some()
+    }
+
+    /// Whether spans are sent.
+    pub(crate) fn sends_traces(&self) -> bool {
+        self.inner.traces.is_some()
+    }
+
+    /// Where a signal is sent to, if it is sent: the URL without credentials, and the compression.
+    pub(crate) fn endpoint(&self, signal: Signal) -> Option<&str> {
+        self.inner
+            .endpoints
+            .iter()
+            .find(|(sent, _)| *sent == signal)
+            .map(|(_, endpoint)| &**endpoint)
+    }
+
+    /// Hands over an encoded `opentelemetry.proto.logs.v1.LogRecord`; never waits.
+    pub(crate) fn log(&self, scope: &str, priority: Priority, record: &[u8]) {
+        if let Some(queue) = &self.inner.logs {
+            queue.push(scope, priority, record);
+        }
+    }
+
+    /// Hands over an encoded `opentelemetry.proto.trace.v1.Span`; never waits.
+    pub(crate) fn span(&self, scope: &str, priority: Priority, record: &[u8]) {
+        if let Some(queue) = &self.inner.traces {
+            queue.push(scope, priority, record);
+        }
+    }
+
+    /// Where instruments come from, if metrics are sent.
+    pub(crate) fn meter_provider(&self) -> Option<SdkMeterProvider> {
+        self.inner
+            .metrics
+            .as_ref()
+            .map(|(_, collector)| collector.provider())
+    }
+
+    /// Blocks until everything handed over so far is sent or finally given up; needs no runtime.
+    /// False if that takes longer than `timeout`.
+    pub(crate) fn flush(&self, timeout: Duration) -> bool {
+        let deadline = Instant::now() + timeout;
+        let records = [&self.inner.logs, &self.inner.traces]
+            .map(|queue| queue.as_ref().map(|queue| (queue, queue.hurry())));
+        let collected = self
+            .inner
+            .metrics
+            .as_ref()
+            .is_none_or(|(_, collector)| collector.flush(deadline));
+        let metrics = self
+            .inner
+            .metrics
+            .as_ref()
+            .map(|(queue, _)| (queue, queue.hurry()));
+        let wait = |(queue, wanted): (&Arc<Queue>, u64)| queue.wait(wanted, deadline);
+        // Every queue is asked, also after one was too slow: it may be done.
+        let late = records
+            .into_iter()
+            .chain([metrics])
+            .flatten()
+            .filter(|asked| !wait(*asked))
+            .count();
+        collected && late == 0
+    }
+
+    /// Collects metrics a last time, sends what waits, and stops the thread, all within `timeout`.
+    /// What is left then is counted as dropped. A second call only reports.
+    pub(crate) fn shutdown(&self, timeout: Duration) -> Vec<SignalReport> {
+        let mut is_shut_down = self
+            .inner
+            .is_shut_down
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if !*is_shut_down {
+            let deadline = Instant::now() + timeout;
+            self.inner.drain(deadline - STOP_SHARE.min(timeout / 4));
+            self.inner.abandon();
+            self.inner.thread.wait(deadline);
+            *is_shut_down = true;
+        }
+        self.status()
+    }
+
+    /// What became of the records so far, for each signal that is sent.
+    pub(crate) fn status(&self) -> Vec<SignalReport> {
+        Signal::ALL
+            .iter()
+            .filter_map(|signal| Some(self.inner.queue(*signal)?.report()))
+            .collect()
+    }
+}
+
+impl Inner {
+    fn queue(&self, signal: Signal) -> Option<&Arc<Queue>> {
+        match signal {
+            Signal::Logs => self.logs.as_ref(),
+            Signal::Traces => self.traces.as_ref(),
+            Signal::Metrics => self.metrics.as_ref().map(|(queue, _)| queue),
+        }
+    }
+
+    /// Lets nothing in any more and waits for what is there to leave.
+    fn drain(&self, deadline: Instant) {
+        let close = |queue: &Option<Arc<Queue>>| {
+            queue
+                .as_ref()
+                .map(|queue| (Arc::clone(queue), queue.close()))
+        };
+        let mut closed: Vec<_> = [&self.logs, &self.traces]
+            .into_iter()
+            .filter_map(close)
+            .collect();
+        if let Some((queue, collector)) = &self.metrics {
+            collector.shutdown(deadline);
+            closed.push((Arc::clone(queue), queue.close()));
+        }
+        for (queue, wanted) in closed {
+            queue.wait(wanted, deadline);
+        }
+    }
+
+    /// Counts what is left as dropped and tells the thread to stop.
+    fn abandon(&self) {
+        for queue in Signal::ALL.iter().filter_map(|signal| self.queue(*signal)) {
+            queue.abandon();
+        }
+        self.thread.stop.notify_one();
+    }
+}
+
+/// A pipeline that was never shut down stops its thread without waiting for it.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.abandon();
+    }
+}
+
+impl SenderThread {
+    fn start(senders: Vec<Sender>, reporter: Arc<Reporter>) -> io::Result<Arc<Self>> {
+        let control = Arc::new(Self::default());
+        if senders.is_empty() {
+            control.has_stopped();
+            return Ok(control);
+        }
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .build()?;
+        let shared = Arc::clone(&control);
+        let run = move || {
+            // What the sender does must not become telemetry that the sender has to send.
+            let _no_tracing = dispatcher::set_default(&Dispatch::none());
+            let _no_api = Context::enter_telemetry_suppressed_scope();
+            shared.run(&runtime, senders, &reporter);
+            // A name that is being looked up keeps no shutdown waiting.
+            runtime.shutdown_background();
+            shared.has_stopped();
+        };
+        thread::Builder::new()
+            .name("obs-export".to_owned())
+            .spawn(run)?;
+        Ok(control)
+    }
+
+    fn run(&self, runtime: &Runtime, senders: Vec<Sender>, reporter: &Reporter) {
+        let https = senders
+            .iter()
+            .any(|sender| sender.target.uri.scheme_str() == Some("https"));
+        runtime.block_on(async {
+            match Client::new(https) {
+                Ok((client, problem)) => {
+                    if let Some(problem) = problem {
+                        reporter.tell(Level::WARN, "roots", || {
+                            format!("no https endpoint can be verified: {problem}; install ca-certificates")
+                        });
+                    }
+                    for sender in senders {
+                        tokio::spawn(sender.run(client.clone()));
+                    }
+                }
+                Err(error) => {
+                    reporter.tell(Level::ERROR, "client", || format!("nothing can be sent: {error}"));
+                }
+            }
+            self.stop.notified().await;
+        });
+    }
+
+    fn has_stopped(&self) {
+        *self
+            .has_stopped
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = true;
+        self.stopped.notify_all();
+    }
+
+    fn wait(&self, deadline: Instant) {
+        let mut has_stopped = self
+            .has_stopped
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        while !*has_stopped {
+            let Some(time) = deadline.checked_duration_since(Instant::now()) else {
+                return;
+            };
+            has_stopped = self
+                .stopped
+                .wait_timeout(has_stopped, time)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+}
+
+/// The part of the time for shutdown that is kept for stopping the thread.
+const STOP_SHARE: Duration = Duration::from_millis(250);

@@ -1,0 +1,120 @@
+//! Request headers from the environment: `key=value` lists and Basic credentials.
+
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+
+use super::endpoint::percent_decode;
+
+/// Reads `key=value,key=value`, values percent-encoded.
+///
+/// What is right is kept; what is not is told by its place in the list, since its text may be a
+/// secret that was put there in the wrong form.
+pub(super) fn parse(list: &str) -> (HeaderMap, Vec<String>) {
+    let mut headers = HeaderMap::new();
+    let mut problems = Vec::new();
+    for (index, member) in list.split(',').enumerate() {
+        if member.trim().is_empty() {
+            continue;
+        }
+        match parse_member(member) {
+            Ok((name, value)) => {
+                headers.insert(name, value);
+            }
+            Err(problem) => problems.push(format!("entry {} {problem}", index + 1)),
+        }
+    }
+    (headers, problems)
+}
+
+/// The value of an `Authorization` header of scheme Basic.
+pub(super) fn basic(user: &[u8], password: &[u8]) -> String {
+    format!("Basic {}", base64(&[user, b":", password].concat()))
+}
+
+/// A header value that is never printed.
+pub(super) fn secret(value: &[u8]) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_bytes(value).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+fn parse_member(member: &str) -> Result<(HeaderName, HeaderValue), &'static str> {
+    // The first `=` divides: the padding of Base64 belongs to the value.
+    let (name, value) = member.split_once('=').ok_or("has no `=`")?;
+    let name =
+        HeaderName::from_bytes(&percent_decode(name.trim())).map_err(|_| "has no valid name")?;
+    if FRAMING.contains(&name.as_str()) {
+        return Err("names a header that the sender sets itself");
+    }
+    let value = secret(&percent_decode(value.trim())).ok_or("has no valid value")?;
+    Ok((name, value))
+}
+
+/// The standard alphabet with padding (RFC 4648, section 4).
+fn base64(bytes: &[u8]) -> String {
+    let mut encoded = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let group = chunk
+            .iter()
+            .fold(0_u32, |group, byte| group << 8 | u32::from(*byte))
+            << (8 * (3 - chunk.len()));
+        for place in 0..4 {
+            let digit = (group >> (18 - 6 * place)) & 0x3f;
+            let symbol = BASE64.get(digit as usize).copied().unwrap_or(b'=');
+            encoded.push(if place <= chunk.len() {
+                symbol.into()
+            } else {
+                '='
+            });
+        }
+    }
+    encoded
+}
+
+const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+/// Headers that describe the message itself.
+const FRAMING: [&str; 6] = [
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "host",
+    "transfer-encoding",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_follows_the_vectors_of_rfc_4648() {
+        let check = |text: &str, expected: &str| assert_eq!(base64(text.as_bytes()), expected);
+        check("", "");
+        check("f", "Zg==");
+        check("fo", "Zm8=");
+        check("foo", "Zm9v");
+        check("foob", "Zm9vYg==");
+        check("fooba", "Zm9vYmE=");
+        check("foobar", "Zm9vYmFy");
+        assert_eq!(base64(&[0xfb, 0xff, 0xfe]), "+//+");
+    }
+
+    #[test]
+    fn headers_are_decoded_and_hidden() {
+        let (headers, problems) =
+            parse(" Authorization=Basic%20dTpw== , x-a = 1%2C2 ,,stream-name=logs");
+        assert_eq!(problems, Vec::<String>::new());
+        assert_eq!(headers["authorization"], "Basic dTpw==");
+        assert_eq!(headers["x-a"], "1,2");
+        assert_eq!(headers["stream-name"], "logs");
+        assert!(!format!("{headers:?}").contains("dTpw"));
+    }
+
+    #[test]
+    fn bad_headers_are_told_by_place_and_not_by_text() {
+        let (headers, problems) = parse("s3cret,x=1,a b=s3cret,y=s3%0Acret,Host=s3cret,=s3cret");
+        assert_eq!(headers.len(), 1);
+        assert_eq!(problems.len(), 5);
+        assert_eq!(problems[0], "entry 1 has no `=`");
+        assert!(problems.iter().all(|problem| !problem.contains("s3cret")));
+    }
+}

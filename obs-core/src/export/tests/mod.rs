@@ -1,0 +1,8 @@
+//! The sender against an in-process receiver.
+
+mod delivery;
+mod failures;
+mod metrics;
+mod queue;
+mod settings;
+mod support;
