@@ -22,7 +22,10 @@ use crate::telemetry::Telemetry;
 
 /// Starts a pipeline for the service of this name; see [`Builder`].
 pub fn builder(service_name: impl Into<String>) -> Builder {
-    let named = Named { service: Some(service_name.into()), ..Named::default() };
+    let named = Named {
+        service: Some(service_name.into()),
+        ..Named::default()
+    };
     Builder::new(named)
 }
 
@@ -78,21 +81,37 @@ pub struct Builder {
 
 impl std::fmt::Debug for Builder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Builder").field("named", &self.named).field("env", &self.env).finish_non_exhaustive()
+        f.debug_struct("Builder")
+            .field("named", &self.named)
+            .field("env", &self.env)
+            .finish_non_exhaustive()
     }
 }
 
 impl Builder {
     fn new(named: Named) -> Self {
-        let environment =
-            if cfg!(debug_assertions) { Environment::Development } else { Environment::Production };
-        Self { named, env: None, environment, stream: Stream::Stdout, announce: true, layers: Vec::new() }
+        let environment = if cfg!(debug_assertions) {
+            Environment::Development
+        } else {
+            Environment::Production
+        };
+        Self {
+            named,
+            env: None,
+            environment,
+            stream: Stream::Stdout,
+            announce: true,
+            layers: Vec::new(),
+        }
     }
 
     /// Name and version of a package, which yield to the environment. [`init!`](crate::init) fills
     /// them in.
     pub fn from_package(name: &'static str, version: &'static str) -> Self {
-        Self::new(Named { package: Some((name, version)), ..Named::default() })
+        Self::new(Named {
+            package: Some((name, version)),
+            ..Named::default()
+        })
     }
 
     /// The version of the service.
@@ -142,7 +161,8 @@ impl Builder {
         let pipeline = Arc::new(pipeline);
         // Set once: this is the only place that knows it.
         let _first = spokesman.set(Arc::downgrade(&pipeline));
-        let layer = CaptureLayer::new::<S>(Arc::clone(&pipeline)).with_filter(pipeline.filter.clone());
+        let layer =
+            CaptureLayer::new::<S>(Arc::clone(&pipeline)).with_filter(pipeline.filter.clone());
         let telemetry = Telemetry::new(pipeline);
         telemetry.announce(announce, &problems);
         Ok((telemetry, layer))
@@ -153,9 +173,40 @@ impl Builder {
     ///
     /// # Errors
     /// As [`build`](Self::build), and if a subscriber or a logger is installed already.
+    ///
+    /// # Examples
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = std::env::temp_dir().join(format!("obs-core-init-{}", std::process::id()));
+    /// # let env = obs_core::config::Env::from_pairs([
+    /// #     ("LOG_FORMAT", "off"),
+    /// #     ("LOG_FILE_PATH", folder.to_str().ok_or("not UTF-8")?),
+    /// # ]);
+    /// # let again = env.clone();
+    /// let telemetry = obs_core::builder("shop").env(env).init()?;
+    /// tracing::info!("an event of tracing");
+    /// log::info!(target: "shop::legacy", "a record of the log crate");
+    ///
+    /// let second = obs_core::builder("shop").env(again).init();
+    /// assert!(second.is_err_and(|error| error.is_already_installed()));
+    ///
+    /// let report = telemetry.shutdown(std::time::Duration::from_secs(5));
+    /// assert!(report.is_complete(), "{report}");
+    /// # let mut lines = String::new();
+    /// # for file in std::fs::read_dir(&folder)? {
+    /// #     lines += &std::fs::read_to_string(file?.path())?;
+    /// # }
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # assert!(lines.contains(r#""message":"an event of tracing""#), "{lines}");
+    /// # assert!(lines.contains(r#""target":"shop::legacy""#), "{lines}");
+    /// # assert!(!lines.contains("log.module_path"), "{lines}");
+    /// # Ok(()) }
+    /// ```
     pub fn init(mut self) -> Result<Telemetry, Error> {
         let layers = std::mem::take(&mut self.layers);
         let (telemetry, layer) = self.build()?;
+        // An empty list of layers would be interested in nothing, on behalf of all.
+        let layers = (!layers.is_empty()).then_some(layers);
         let subscriber = tracing_subscriber::registry().with(layers).with(layer);
         if tracing::subscriber::set_global_default(subscriber).is_err() {
             telemetry.shutdown(Duration::ZERO);
@@ -174,11 +225,18 @@ impl Builder {
         let redactor = redactor(&env)?;
         let reader = Reader::new(&env);
         let environment = Environment::read(&reader, self.environment);
-        let strict = reader.parse("OBS_CONFIG", "lenient or strict", "lenient".to_owned(), |text| {
-            matches!(text, "lenient" | "strict").then(|| text.to_owned())
-        }) == "strict";
+        let strict = reader.parse(
+            "OBS_CONFIG",
+            "lenient or strict",
+            "lenient".to_owned(),
+            |text| matches!(text, "lenient" | "strict").then(|| text.to_owned()),
+        ) == "strict";
         let resource = Resource::read(&reader, &self.named, environment);
-        let default_ratio = if environment == Environment::Production { 0.1 } else { 1.0 };
+        let default_ratio = if environment == Environment::Production {
+            0.1
+        } else {
+            1.0
+        };
         let sampler = Sampler::read(&reader, default_ratio);
         let filter = CaptureFilter::read(&reader, LevelFilter::INFO);
         let settings = Settings::read(&reader, environment, self.stream);
@@ -223,15 +281,24 @@ fn start_export(
 ) -> Result<(crate::export::Reserved, Option<crate::export::Exporter>), Error> {
     use crate::export::{Exporter, Reserved};
 
-    let reserved = if settings.is_openobserve() { Reserved::Rename } else { Reserved::Keep };
+    let reserved = if settings.is_openobserve() {
+        Reserved::Rename
+    } else {
+        Reserved::Keep
+    };
     let spokesman = Arc::clone(spokesman);
     let report = move |level: Level, message: &str| {
         if let Some(pipeline) = spokesman.get().and_then(Weak::upgrade) {
             pipeline.say(level, message);
         }
     };
-    let exporter = Exporter::start(settings, resource.attributes(), rules.redactor(), Arc::new(report))
-        .map_err(|error| Error::start(format!("the sender thread cannot be started: {error}")))?;
+    let exporter = Exporter::start(
+        settings,
+        resource.attributes(),
+        rules.redactor(),
+        Arc::new(report),
+    )
+    .map_err(|error| Error::start(format!("the sender thread cannot be started: {error}")))?;
     Ok((reserved, Some(exporter)))
 }
 
@@ -241,7 +308,9 @@ fn redactor(env: &Env) -> Result<Redactor, Error> {
     let reader = Reader::new(env);
     let list = |name, separators: &'static [char]| {
         let text = reader.text(name).unwrap_or_default();
-        text.split(separators).map(str::trim).filter(|item| !item.is_empty())
+        text.split(separators)
+            .map(str::trim)
+            .filter(|item| !item.is_empty())
     };
     let mut builder = Redactor::builder().fields(list("REDACT_FIELDS", &[',']));
     for name in list("REDACT_ALLOW", &[',']) {
@@ -255,7 +324,12 @@ fn redactor(env: &Env) -> Result<Redactor, Error> {
     }
     let redactor = builder.build().map_err(|error| {
         let shown = reader.text("REDACT_PATTERNS").unwrap_or_default();
-        reader.problem("REDACT_PATTERNS", shown, &format!("regular expressions, separated by `;` ({error})"), "nothing");
+        reader.problem(
+            "REDACT_PATTERNS",
+            shown,
+            &format!("regular expressions, separated by `;` ({error})"),
+            "nothing",
+        );
     });
     let problems = reader.into_problems();
     match redactor {

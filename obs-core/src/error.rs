@@ -21,21 +21,27 @@ enum Kind {
 impl Error {
     #[cold]
     pub(crate) fn already_installed(what: &'static str) -> Self {
-        Self { kind: Kind::AlreadyInstalled(what) }
+        Self {
+            kind: Kind::AlreadyInstalled(what),
+        }
     }
 
     /// Settings that are mistaken, told together.
     #[must_use]
     #[cold]
     pub fn settings(problems: Vec<Problem>) -> Self {
-        Self { kind: Kind::Settings(problems) }
+        Self {
+            kind: Kind::Settings(problems),
+        }
     }
 
     /// A resource that the service cannot do without could not be had.
     #[must_use]
     #[cold]
     pub fn start(message: impl Into<String>) -> Self {
-        Self { kind: Kind::Start(message.into()) }
+        Self {
+            kind: Kind::Start(message.into()),
+        }
     }
 
     /// Whether settings are the cause: a program exits with 2 then, by convention.
@@ -71,7 +77,11 @@ impl fmt::Display for Error {
             Kind::Settings(problems) => {
                 write!(f, "{} setting(s) cannot be used", problems.len())?;
                 problems.iter().try_for_each(|problem| {
-                    write!(f, "\n  {}={:?}: expected {}", problem.name, problem.value, problem.expected)
+                    write!(
+                        f,
+                        "\n  {}={:?}: expected {}",
+                        problem.name, problem.value, problem.expected
+                    )
                 })
             }
             Kind::Start(message) => f.write_str(message),

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use opentelemetry::metrics::{InstrumentProvider, Meter};
 #[cfg(feature = "otlp")]
 use opentelemetry::metrics::MeterProvider as _;
+use opentelemetry::metrics::{InstrumentProvider, Meter};
 use tracing::Level;
 
 use crate::capture::{CaptureFilter, Fields, LogRecord, NameRules, SpanRecord, own_record};
@@ -76,7 +76,11 @@ impl Pipeline {
     pub(crate) fn log(&self, record: &LogRecord<'_>, buffers: &mut OutputBuffers) {
         self.outputs.write(record, &mut buffers.line);
         #[cfg(feature = "otlp")]
-        if let Some(exporter) = self.exporter.as_ref().filter(|exporter| exporter.sends_logs()) {
+        if let Some(exporter) = self
+            .exporter
+            .as_ref()
+            .filter(|exporter| exporter.sends_logs())
+        {
             buffers.wire.clear();
             encode::log_record(&mut buffers.wire, record, self.reserved);
             exporter.log(record.target, priority(record.level), &buffers.wire);
@@ -86,11 +90,19 @@ impl Pipeline {
     /// Exports a finished span.
     pub(crate) fn span(&self, record: &SpanRecord<'_>, buffers: &mut OutputBuffers) {
         #[cfg(feature = "otlp")]
-        if let Some(exporter) = self.exporter.as_ref().filter(|exporter| exporter.sends_traces()) {
+        if let Some(exporter) = self
+            .exporter
+            .as_ref()
+            .filter(|exporter| exporter.sends_traces())
+        {
             buffers.wire.clear();
             encode::span(&mut buffers.wire, record, self.reserved);
             let failed = record.status == crate::capture::Status::Error;
-            let priority = if failed { Priority::Error } else { Priority::Info };
+            let priority = if failed {
+                Priority::Error
+            } else {
+                Priority::Info
+            };
             exporter.span(record.scope, priority, &buffers.wire);
         }
         #[cfg(not(feature = "otlp"))]
@@ -100,7 +112,9 @@ impl Pipeline {
     /// Says something about the pipeline itself, through its own outputs.
     pub(crate) fn say(&self, level: Level, message: &str) {
         if self.filter.captures_event("obs", level) {
-            own_record(&self.rules, level, message, |record| self.log(record, &mut OutputBuffers::default()));
+            own_record(&self.rules, level, message, |record| {
+                self.log(record, &mut OutputBuffers::default())
+            });
         }
     }
 
@@ -120,47 +134,75 @@ impl Pipeline {
     }
 
     pub(crate) fn flush_export(&self, timeout: Duration) -> bool {
-        self.exporter.as_ref().is_none_or(|exporter| exporter.flush(timeout))
+        self.exporter
+            .as_ref()
+            .is_none_or(|exporter| exporter.flush(timeout))
     }
 
     pub(crate) fn shutdown_export(&self, timeout: Duration) -> Vec<crate::export::SignalReport> {
-        self.exporter.as_ref().map(|exporter| exporter.shutdown(timeout)).unwrap_or_default()
+        self.exporter
+            .as_ref()
+            .map(|exporter| exporter.shutdown(timeout))
+            .unwrap_or_default()
     }
 
     /// One line per signal for the start-up summary.
     pub(crate) fn signal_lines(&self, local_logs: &str) -> Vec<String> {
-        let endpoint = |signal| self.exporter.as_ref().and_then(|exporter| exporter.endpoint(signal));
+        let endpoint = |signal| {
+            self.exporter
+                .as_ref()
+                .and_then(|exporter| exporter.endpoint(signal))
+        };
         let logs = match endpoint(Signal::Logs) {
             Some(endpoint) => format!("{local_logs}, and to {endpoint}"),
             None => format!("{local_logs}; not sent"),
         };
-        let off = "off; set OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 or OPENOBSERVE_URL to send";
+        let off =
+            "off; set OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 or OPENOBSERVE_URL to send";
         let traces = match endpoint(Signal::Traces) {
             Some(endpoint) => format!("to {endpoint}, {} (OTEL_TRACES_SAMPLER)", self.sampler),
             None => off.to_owned(),
         };
-        let metrics = endpoint(Signal::Metrics).map_or_else(|| off.to_owned(), |endpoint| format!("to {endpoint}"));
-        vec![format!("logs: {logs}"), format!("traces: {traces}"), format!("metrics: {metrics}")]
+        let metrics = endpoint(Signal::Metrics)
+            .map_or_else(|| off.to_owned(), |endpoint| format!("to {endpoint}"));
+        vec![
+            format!("logs: {logs}"),
+            format!("traces: {traces}"),
+            format!("metrics: {metrics}"),
+        ]
     }
 }
 
 #[cfg(not(feature = "otlp"))]
 impl Pipeline {
-    #[expect(clippy::unused_self, reason = "the same signature as with the `otlp` feature")]
+    #[expect(
+        clippy::unused_self,
+        reason = "the same signature as with the `otlp` feature"
+    )]
     pub(crate) fn meter(&self, _: &'static str) -> Meter {
         noop_meter()
     }
 
-    #[expect(clippy::unused_self, reason = "the same signature as with the `otlp` feature")]
+    #[expect(
+        clippy::unused_self,
+        reason = "the same signature as with the `otlp` feature"
+    )]
     pub(crate) fn flush_export(&self, _: Duration) -> bool {
         true
     }
 
     /// One line per signal for the start-up summary.
-    #[expect(clippy::unused_self, reason = "the same signature as with the `otlp` feature")]
+    #[expect(
+        clippy::unused_self,
+        reason = "the same signature as with the `otlp` feature"
+    )]
     pub(crate) fn signal_lines(&self, local_logs: &str) -> Vec<String> {
         let off = "off; built without the `otlp` feature";
-        vec![format!("logs: {local_logs}"), format!("traces: {off}"), format!("metrics: {off}")]
+        vec![
+            format!("logs: {local_logs}"),
+            format!("traces: {off}"),
+            format!("metrics: {off}"),
+        ]
     }
 }
 

@@ -37,9 +37,14 @@ impl ShutdownReport {
     /// Whether everything that was recorded has been written and accepted by the backend.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        let lines = self.lines_written && self.log_lines.dropped_full == 0 && self.log_lines.dropped_failed == 0;
+        let lines = self.lines_written
+            && self.log_lines.dropped_full == 0
+            && self.log_lines.dropped_failed == 0;
         #[cfg(feature = "otlp")]
-        let sent = self.signals.iter().all(|signal| signal.exported == signal.accepted);
+        let sent = self
+            .signals
+            .iter()
+            .all(|signal| signal.exported == signal.accepted);
         #[cfg(not(feature = "otlp"))]
         let sent = true;
         lines && sent
@@ -48,8 +53,16 @@ impl ShutdownReport {
 
 impl fmt::Display for ShutdownReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let LineCounts { written, dropped_full, dropped_failed } = self.log_lines;
-        write!(f, "log lines: {written} written, {} lost", dropped_full + dropped_failed)?;
+        let LineCounts {
+            written,
+            dropped_full,
+            dropped_failed,
+        } = self.log_lines;
+        write!(
+            f,
+            "log lines: {written} written, {} lost",
+            dropped_full + dropped_failed
+        )?;
         #[cfg(feature = "otlp")]
         for signal in &self.signals {
             write!(f, "; {signal}")?;

@@ -29,14 +29,19 @@ impl Environment {
     }
 
     pub(crate) fn read(reader: &Reader<'_>, default: Self) -> Self {
-        reader.parse("APP_ENV", "development, staging or production", default, |text| {
-            Some(match text.to_ascii_lowercase().as_str() {
-                "development" | "dev" => Self::Development,
-                "staging" => Self::Staging,
-                "production" | "prod" => Self::Production,
-                _ => return None,
-            })
-        })
+        reader.parse(
+            "APP_ENV",
+            "development, staging or production",
+            default,
+            |text| {
+                Some(match text.to_ascii_lowercase().as_str() {
+                    "development" | "dev" => Self::Development,
+                    "staging" => Self::Staging,
+                    "production" | "prod" => Self::Production,
+                    _ => return None,
+                })
+            },
+        )
     }
 }
 
@@ -73,7 +78,9 @@ pub(crate) struct Named {
 impl Resource {
     /// Explicit call, then `OTEL_SERVICE_NAME`, then `OTEL_RESOURCE_ATTRIBUTES`, then the package.
     pub(crate) fn read(reader: &Reader<'_>, named: &Named, environment: Environment) -> Self {
-        let mut resource = Self { attributes: Vec::new() };
+        let mut resource = Self {
+            attributes: Vec::new(),
+        };
         let mut offer = |key: &str, value: Option<String>| {
             if let Some(value) = value.filter(|_| !resource.has(key)) {
                 resource.attributes.push((key.to_owned(), value));
@@ -81,13 +88,22 @@ impl Resource {
         };
         offer("service.name", named.service.clone());
         offer("service.version", named.version.clone());
-        offer("service.name", reader.text("OTEL_SERVICE_NAME").map(str::to_owned));
+        offer(
+            "service.name",
+            reader.text("OTEL_SERVICE_NAME").map(str::to_owned),
+        );
         for (key, value) in environment_attributes(reader) {
             offer(&key, Some(value));
         }
-        offer("service.name", named.package.map(|(name, _)| name.to_owned()));
+        offer(
+            "service.name",
+            named.package.map(|(name, _)| name.to_owned()),
+        );
         offer("service.name", Some("unknown_service".to_owned()));
-        offer("service.version", named.package.map(|(_, version)| version.to_owned()));
+        offer(
+            "service.version",
+            named.package.map(|(_, version)| version.to_owned()),
+        );
         // Tells replicas apart: a backend that merges their counters shows nonsense.
         offer("service.instance.id", Some(instance_id()));
         offer("deployment.environment.name", Some(environment.to_string()));
@@ -95,7 +111,10 @@ impl Resource {
         offer("process.pid", Some(std::process::id().to_string()));
         offer("telemetry.sdk.name", Some("obs-core".to_owned()));
         offer("telemetry.sdk.language", Some("rust".to_owned()));
-        offer("telemetry.sdk.version", Some(env!("CARGO_PKG_VERSION").to_owned()));
+        offer(
+            "telemetry.sdk.version",
+            Some(env!("CARGO_PKG_VERSION").to_owned()),
+        );
         resource
     }
 
@@ -113,7 +132,10 @@ impl Resource {
     }
 
     fn value(&self, key: &str) -> Option<&str> {
-        self.attributes.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str())
+        self.attributes
+            .iter()
+            .find(|(known, _)| known == key)
+            .map(|(_, value)| value.as_str())
     }
 
     fn has(&self, key: &str) -> bool {
@@ -123,8 +145,13 @@ impl Resource {
 
 /// Reads `OTEL_RESOURCE_ATTRIBUTES`: `key=value` pairs with percent-encoded values.
 fn environment_attributes(reader: &Reader<'_>) -> Vec<(String, String)> {
-    let Some(text) = reader.text("OTEL_RESOURCE_ATTRIBUTES") else { return Vec::new() };
-    let pairs = text.split(',').map(str::trim).filter(|pair| !pair.is_empty());
+    let Some(text) = reader.text("OTEL_RESOURCE_ATTRIBUTES") else {
+        return Vec::new();
+    };
+    let pairs = text
+        .split(',')
+        .map(str::trim)
+        .filter(|pair| !pair.is_empty());
     let parsed = pairs.map(|pair| {
         let (key, value) = pair.split_once('=')?;
         let key = key.trim();
@@ -134,7 +161,12 @@ fn environment_attributes(reader: &Reader<'_>) -> Vec<(String, String)> {
     // The specification asks to discard the whole value where a part of it is mistaken.
     parsed.collect::<Option<Vec<_>>>().unwrap_or_else(|| {
         let expected = "key=value pairs, separated by commas, percent-encoded";
-        reader.problem("OTEL_RESOURCE_ATTRIBUTES", text, expected, "no attributes from it");
+        reader.problem(
+            "OTEL_RESOURCE_ATTRIBUTES",
+            text,
+            expected,
+            "no attributes from it",
+        );
         Vec::new()
     })
 }
@@ -196,9 +228,18 @@ mod tests {
 
     #[test]
     fn explicit_wins_over_environment_over_package() {
-        let package = Named { package: Some(("shop", "1.2.3")), ..Named::default() };
-        let explicit = Named { service: Some("till".to_owned()), ..package.clone() };
-        let both = [("OTEL_SERVICE_NAME", "env"), ("OTEL_RESOURCE_ATTRIBUTES", "service.name=attr,team=a%20b")];
+        let package = Named {
+            package: Some(("shop", "1.2.3")),
+            ..Named::default()
+        };
+        let explicit = Named {
+            service: Some("till".to_owned()),
+            ..package.clone()
+        };
+        let both = [
+            ("OTEL_SERVICE_NAME", "env"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "service.name=attr,team=a%20b"),
+        ];
         let name = |pairs: &[(&str, &str)], named| resource(pairs, named).0.identity().service;
         assert_eq!(name(&both, &explicit), "till");
         assert_eq!(name(&both, &package), "env");
@@ -212,7 +253,11 @@ mod tests {
     #[test]
     fn mistaken_attributes_are_told() {
         for text in ["novalue", "=x", "a=%zz", "a=%e9"] {
-            assert_eq!(resource(&[("OTEL_RESOURCE_ATTRIBUTES", text)], &Named::default()).1, 1, "{text}");
+            assert_eq!(
+                resource(&[("OTEL_RESOURCE_ATTRIBUTES", text)], &Named::default()).1,
+                1,
+                "{text}"
+            );
         }
     }
 

@@ -33,7 +33,9 @@ pub struct TelemetryHandle {
 
 impl Telemetry {
     pub(crate) fn new(pipeline: Arc<Pipeline>) -> Self {
-        Self { handle: TelemetryHandle { pipeline } }
+        Self {
+            handle: TelemetryHandle { pipeline },
+        }
     }
 
     pub(crate) fn pipeline(&self) -> &Arc<Pipeline> {
@@ -76,11 +78,17 @@ impl Telemetry {
             }
         };
         // Where no thread is to be had, blocking for a moment loses less than not flushing.
-        if let Err(_no_thread) = std::thread::Builder::new().name("obs-shutdown".to_owned()).spawn(shut_down) {
+        if let Err(_no_thread) = std::thread::Builder::new()
+            .name("obs-shutdown".to_owned())
+            .spawn(shut_down)
+        {
             let report = self.handle.pipeline.shutdown(timeout);
             shared.lock().unwrap_or_else(PoisonError::into_inner).report = Some(report);
         }
-        Shutdown { shared, _owner: self }
+        Shutdown {
+            shared,
+            _owner: self,
+        }
     }
 
     /// What is in force, secrets masked, a line per subject.
@@ -148,14 +156,19 @@ impl TelemetryHandle {
             identity.service, identity.version, identity.environment
         )];
         let level = pipeline.filter.default_level();
-        lines.extend(pipeline.signal_lines(&format!("{} at level {level} (LOG_LEVEL)", pipeline.outputs.describe())));
+        lines.extend(pipeline.signal_lines(&format!(
+            "{} at level {level} (LOG_LEVEL)",
+            pipeline.outputs.describe()
+        )));
         lines
     }
 }
 
 impl fmt::Debug for TelemetryHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TelemetryHandle").field("service_name", &self.service_name()).finish_non_exhaustive()
+        f.debug_struct("TelemetryHandle")
+            .field("service_name", &self.service_name())
+            .finish_non_exhaustive()
     }
 }
 
@@ -176,7 +189,9 @@ impl Pipeline {
         let written = self.outputs.flush(timeout / 2);
         #[cfg(feature = "otlp")]
         let signals = self.shutdown_export(timeout.saturating_sub(started.elapsed()));
-        let closed = self.outputs.close(timeout.saturating_sub(started.elapsed()));
+        let closed = self
+            .outputs
+            .close(timeout.saturating_sub(started.elapsed()));
         ShutdownReport {
             log_lines: self.outputs.counts(),
             lines_written: written && closed,

@@ -6,8 +6,8 @@ use std::ops::Range;
 
 use tracing::field::{Field, Visit};
 
-use super::name::{Control, NameRule, NameRules};
 use super::ContextKey;
+use super::name::{Control, NameRule, NameRules};
 
 /// A typed value; text lies in the buffer of its [`Fields`].
 #[derive(Clone, Debug, PartialEq)]
@@ -70,7 +70,16 @@ pub(crate) enum Status {
 
 impl Fields {
     pub(crate) fn clear(&mut self) {
-        let Self { entries, text, message, otel_name, kind, status, status_description, log_target } = self;
+        let Self {
+            entries,
+            text,
+            message,
+            otel_name,
+            kind,
+            status,
+            status_description,
+            log_target,
+        } = self;
         entries.clear();
         text.clear();
         (*message, *otel_name, *status_description, *log_target) = (0..0, 0..0, 0..0, 0..0);
@@ -130,7 +139,10 @@ impl Fields {
 
     /// A visitor that redacts what it records.
     pub(crate) fn recorder<'f>(&'f mut self, rules: &'f NameRules) -> Recorder<'f> {
-        Recorder { fields: self, rules }
+        Recorder {
+            fields: self,
+            rules,
+        }
     }
 
     /// Takes over the fields of `other`, which were recorded later.
@@ -143,7 +155,11 @@ impl Fields {
                 Stored::Text(range) => Stored::Text(moved(range)),
                 plain => plain.clone(),
             };
-            let rule = NameRule { sensitive: false, context: entry.context, control: None };
+            let rule = NameRule {
+                sensitive: false,
+                context: entry.context,
+                control: None,
+            };
             self.set(entry.name, rule, value);
         }
         for (own, new) in [
@@ -166,14 +182,26 @@ impl Fields {
     /// Sets a field to an already redacted value; a field that exists is replaced, as
     /// `Span::record` promises.
     fn set(&mut self, name: &'static str, rule: NameRule, value: Stored) {
-        match self.entries.iter_mut().find(|entry| std::ptr::eq(entry.name, name) || entry.name == name) {
+        match self
+            .entries
+            .iter_mut()
+            .find(|entry| std::ptr::eq(entry.name, name) || entry.name == name)
+        {
             Some(entry) => entry.value = value,
-            None => self.entries.push(Entry { name, context: rule.context, value }),
+            None => self.entries.push(Entry {
+                name,
+                context: rule.context,
+                value,
+            }),
         }
     }
 
     /// Appends text that `write` produces, redacted, and tells where it lies.
-    fn push_text(&mut self, redact: impl FnOnce(&str) -> Cow<'_, str>, write: impl FnOnce(&mut String)) -> Range<usize> {
+    fn push_text(
+        &mut self,
+        redact: impl FnOnce(&str) -> Cow<'_, str>,
+        write: impl FnOnce(&mut String),
+    ) -> Range<usize> {
         let start = self.text.len();
         write(&mut self.text);
         let replaced = match redact(self.text.get(start..).unwrap_or_default()) {
@@ -220,7 +248,9 @@ impl Recorder<'_> {
             return self.marker(name, rule);
         }
         let redactor = self.rules.redactor();
-        let range = self.fields.push_text(|text| redactor.redact_text(text), write);
+        let range = self
+            .fields
+            .push_text(|text| redactor.redact_text(text), write);
         match rule.control {
             None => self.fields.set(name, rule, Stored::Text(range)),
             Some(control) => self.control(name, control, range),

@@ -22,10 +22,22 @@ pub(crate) struct CaptureFilter {
 impl CaptureFilter {
     /// Reads `LOG_LEVEL` and the target directives of `RUST_LOG`.
     pub(crate) fn read(reader: &Reader<'_>, default: LevelFilter) -> Self {
-        let level = reader.parse("LOG_LEVEL", LEVELS, Shown(default), |text| level(text).map(Shown)).0;
-        let mut filter = Self { targets: Targets::new().with_default(level) };
-        let Some(directives) = reader.text("RUST_LOG") else { return filter };
-        for directive in directives.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        let level = reader
+            .parse("LOG_LEVEL", LEVELS, Shown(default), |text| {
+                level(text).map(Shown)
+            })
+            .0;
+        let mut filter = Self {
+            targets: Targets::new().with_default(level),
+        };
+        let Some(directives) = reader.text("RUST_LOG") else {
+            return filter;
+        };
+        for directive in directives
+            .split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+        {
             if !filter.add(directive) {
                 reader.problem(
                     "RUST_LOG",
@@ -47,10 +59,15 @@ impl CaptureFilter {
         let (targets, understood) = match directive.split_once('=') {
             None => match level(directive) {
                 Some(level) => (targets.with_default(level), true),
-                None => (targets.with_target(directive, LevelFilter::TRACE), is_target(directive)),
+                None => (
+                    targets.with_target(directive, LevelFilter::TRACE),
+                    is_target(directive),
+                ),
             },
             Some((target, text)) => match level(text) {
-                Some(level) if is_target(target.trim()) => (targets.with_target(target.trim(), level), true),
+                Some(level) if is_target(target.trim()) => {
+                    (targets.with_target(target.trim(), level), true)
+                }
                 _ => (targets, false),
             },
         };
@@ -60,7 +77,10 @@ impl CaptureFilter {
 
     fn captures(&self, metadata: &Metadata<'_>) -> bool {
         let always = metadata.is_span() && *metadata.level() <= Level::INFO;
-        always || self.targets.would_enable(metadata.target(), metadata.level())
+        always
+            || self
+                .targets
+                .would_enable(metadata.target(), metadata.level())
     }
 
     /// Whether a record of the `log` crate or of the pipeline itself is captured.
@@ -71,7 +91,10 @@ impl CaptureFilter {
     /// The most verbose level that is captured anywhere.
     pub(crate) fn max_level(&self) -> LevelFilter {
         let verbose = self.targets.iter().map(|(_, level)| level);
-        verbose.chain(self.targets.default_level()).max().unwrap_or(LevelFilter::OFF)
+        verbose
+            .chain(self.targets.default_level())
+            .max()
+            .unwrap_or(LevelFilter::OFF)
     }
 
     /// The level for targets without a directive.
@@ -116,7 +139,9 @@ fn level(text: &str) -> Option<LevelFilter> {
 
 fn is_target(text: &str) -> bool {
     !text.is_empty()
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':' | b'-' | b'.'))
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':' | b'-' | b'.'))
 }
 
 struct Shown(LevelFilter);
@@ -136,12 +161,22 @@ mod tests {
         let env = Env::from_pairs(pairs.iter().copied());
         let reader = Reader::new(&env);
         let filter = CaptureFilter::read(&reader, LevelFilter::INFO);
-        (filter, reader.into_problems().iter().map(ToString::to_string).collect())
+        (
+            filter,
+            reader
+                .into_problems()
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+        )
     }
 
     #[test]
     fn directives_name_targets_and_levels() {
-        let (filter, problems) = read(&[("LOG_LEVEL", "warn"), ("RUST_LOG", "hyper=off, shop::cart=debug")]);
+        let (filter, problems) = read(&[
+            ("LOG_LEVEL", "warn"),
+            ("RUST_LOG", "hyper=off, shop::cart=debug"),
+        ]);
         assert!(problems.is_empty(), "{problems:?}");
         assert!(filter.captures_event("shop::cart::item", Level::DEBUG));
         assert!(!filter.captures_event("shop", Level::INFO));
@@ -163,6 +198,11 @@ mod tests {
         assert!(problems.is_empty());
         assert_eq!(filter.max_level(), LevelFilter::INFO);
         let (_, problems) = read(&[("LOG_LEVEL", "loud")]);
-        assert_eq!(problems, [r#"LOG_LEVEL="loud": expected one of off, error, warn, info, http, debug, trace; using info"#]);
+        assert_eq!(
+            problems,
+            [
+                r#"LOG_LEVEL="loud": expected one of off, error, warn, info, http, debug, trace; using info"#
+            ]
+        );
     }
 }

@@ -29,7 +29,10 @@ impl CaptureLayer {
     where
         S: Subscriber + for<'l> LookupSpan<'l>,
     {
-        Self { pipeline, find: find::<S> }
+        Self {
+            pipeline,
+            find: find::<S>,
+        }
     }
 
     pub(super) fn find(&self, dispatch: &Dispatch, id: &Id) -> Option<Arc<Span>> {
@@ -47,37 +50,67 @@ impl CaptureLayer {
     {
         let enclosing = match attributes.parent() {
             Some(id) => span_of(cx, id),
-            None if attributes.is_contextual() => cx.current_span().id().and_then(|id| span_of(cx, id)),
+            None if attributes.is_contextual() => {
+                cx.current_span().id().and_then(|id| span_of(cx, id))
+            }
             None => None,
         };
         let ours = enclosing.as_ref().map(|span| span.context());
-        let parent = if attributes.is_contextual() { active_parent(ours) } else { ours.map(local) };
+        let parent = if attributes.is_contextual() {
+            active_parent(ours)
+        } else {
+            ours.map(local)
+        };
         let parent = parent.or_else(|| {
-            let remote = if attributes.is_root() { propagation::remote_parent() } else { None };
+            let remote = if attributes.is_root() {
+                propagation::remote_parent()
+            } else {
+                None
+            };
             remote.map(|context| (context, true))
         });
         let Some((parent, parent_is_remote)) = parent else {
-            return (Origin { enclosing, ..Origin::default() }, self.new_trace());
+            return (
+                Origin {
+                    enclosing,
+                    ..Origin::default()
+                },
+                self.new_trace(),
+            );
         };
-        let origin = Origin { enclosing, parent_id: Some(parent.span_id), parent_is_remote };
+        let origin = Origin {
+            enclosing,
+            parent_id: Some(parent.span_id),
+            parent_is_remote,
+        };
         (origin, self.child_of(&parent, parent_is_remote))
     }
 
     fn new_trace(&self) -> TraceContext {
         let trace_id = TraceId::random();
         let sampled = self.pipeline.sampler().samples_root(trace_id);
-        TraceContext::new(trace_id, SpanId::random(), TraceFlags::RANDOM.sampled(sampled))
+        TraceContext::new(
+            trace_id,
+            SpanId::random(),
+            TraceFlags::RANDOM.sampled(sampled),
+        )
     }
 
     /// The identity of a child; a local parent's decision is final, a remote one's is asked about.
     pub(super) fn child_of(&self, parent: &TraceContext, is_remote: bool) -> TraceContext {
         let sampled = if is_remote {
-            self.pipeline.sampler().samples_child(parent.trace_id, parent.is_sampled())
+            self.pipeline
+                .sampler()
+                .samples_child(parent.trace_id, parent.is_sampled())
         } else {
             parent.is_sampled()
         };
-        TraceContext::new(parent.trace_id, SpanId::random(), parent.flags.sampled(sampled))
-            .with_state(parent.state().clone())
+        TraceContext::new(
+            parent.trace_id,
+            SpanId::random(),
+            parent.flags.sampled(sampled),
+        )
+        .with_state(parent.state().clone())
     }
 }
 
@@ -86,6 +119,9 @@ where
     S: Subscriber + for<'l> LookupSpan<'l>,
 {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, cx: Context<'_, S>) {
+        if is_suppressed() {
+            return;
+        }
         let mut fields = Fields::default();
         attributes.record(&mut fields.recorder(self.pipeline.rules()));
         let (origin, context) = self.place(attributes, &cx);
@@ -105,15 +141,26 @@ where
     }
 
     fn on_follows_from(&self, id: &Id, follows: &Id, cx: Context<'_, S>) {
-        let (Some(span), Some(before)) = (span_of(&cx, id), span_of(&cx, follows)) else { return };
+        let (Some(span), Some(before)) = (span_of(&cx, id), span_of(&cx, follows)) else {
+            return;
+        };
         let link = before.context();
         span.state().links.push(link);
     }
 
     fn on_event(&self, event: &Event<'_>, cx: Context<'_, S>) {
-        let span = cx.event_span(event).and_then(|span| span.extensions().get::<Arc<Span>>().cloned());
+        if is_suppressed() {
+            return;
+        }
+        let span = cx
+            .event_span(event)
+            .and_then(|span| span.extensions().get::<Arc<Span>>().cloned());
         let ours = span.as_ref().map(|span| span.context());
-        let parent = if event.is_contextual() { active_parent(ours) } else { ours.map(local) };
+        let parent = if event.is_contextual() {
+            active_parent(ours)
+        } else {
+            ours.map(local)
+        };
         let trace = parent.map(|(parent, _)| TraceIds {
             trace_id: parent.trace_id,
             span_id: parent.span_id,
@@ -129,8 +176,14 @@ where
             let Scratch { fields, outputs } = scratch;
             event.record(&mut fields.recorder(self.pipeline.rules()));
             let target = fields.log_target().unwrap_or(metadata.target());
-            let record =
-                LogRecord::new(clock::unix_nanos(), *metadata.level(), target, fields, span.as_deref(), trace);
+            let record = LogRecord::new(
+                clock::unix_nanos(),
+                *metadata.level(),
+                target,
+                fields,
+                span.as_deref(),
+                trace,
+            );
             self.pipeline.log(&record, outputs);
         });
     }
@@ -151,7 +204,9 @@ where
     }
 
     fn on_close(&self, id: Id, cx: Context<'_, S>) {
-        let Some(span) = span_of(&cx, &id) else { return };
+        let Some(span) = span_of(&cx, &id) else {
+            return;
+        };
         let state = span.state();
         if state.context.is_sampled() {
             let record = SpanRecord::of(&span, &state);
@@ -183,13 +238,20 @@ fn active_parent(ours: Option<TraceContext>) -> Option<(TraceContext, bool)> {
         }
         let span = active.span();
         let context = span.span_context();
-        let same = ours.as_ref().is_some_and(|ours| ours.span_id == SpanId::from(context.span_id()));
+        let same = ours
+            .as_ref()
+            .is_some_and(|ours| ours.span_id == SpanId::from(context.span_id()));
         if same || !context.is_valid() {
             return None;
         }
         Some((TraceContext::from(context), context.is_remote()))
     })
     .or(ours.map(local))
+}
+
+/// Whether this thread is sending telemetry: what it does must not become telemetry again.
+fn is_suppressed() -> bool {
+    opentelemetry::Context::is_current_telemetry_suppressed()
 }
 
 fn local(context: TraceContext) -> (TraceContext, bool) {
@@ -204,7 +266,11 @@ thread_local! {
 /// Lends buffers that live as long as the thread. A `Debug` implementation that logs while the
 /// buffers are lent gets fresh ones.
 fn with_scratch<R>(use_scratch: impl FnOnce(&mut Scratch) -> R) -> R {
-    let mut scratch = SCRATCH.try_with(Cell::take).ok().flatten().unwrap_or_default();
+    let mut scratch = SCRATCH
+        .try_with(Cell::take)
+        .ok()
+        .flatten()
+        .unwrap_or_default();
     scratch.fields.clear();
     let result = use_scratch(&mut scratch);
     scratch.shrink();

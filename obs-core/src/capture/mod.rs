@@ -11,9 +11,9 @@ mod span;
 mod span_ext;
 
 pub(crate) use self::bridge::install_log_bridge;
-pub(crate) use self::fields::{Fields, Value};
 #[cfg(feature = "otlp")]
 pub(crate) use self::fields::Status;
+pub(crate) use self::fields::{Fields, Value};
 pub(crate) use self::filter::CaptureFilter;
 pub(crate) use self::layer::CaptureLayer;
 pub(crate) use self::name::{ContextKey, NameRules};

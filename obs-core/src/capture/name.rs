@@ -76,7 +76,10 @@ pub(crate) struct NameRules {
 impl NameRules {
     pub(crate) fn new(redactor: Redactor) -> Arc<Self> {
         static GENERATION: AtomicU32 = AtomicU32::new(1);
-        Arc::new(Self { redactor, generation: GENERATION.fetch_add(1, Ordering::Relaxed) })
+        Arc::new(Self {
+            redactor,
+            generation: GENERATION.fetch_add(1, Ordering::Relaxed),
+        })
     }
 
     pub(crate) fn redactor(&self) -> &Redactor {
@@ -85,20 +88,21 @@ impl NameRules {
 
     /// The rule of a name.
     pub(crate) fn rule(&self, name: &'static str) -> NameRule {
-        CACHE.with_borrow_mut(|cache| {
-            let slot = cache.get_mut(slot_of(name))?;
-            if let Some((known, generation, rule)) = slot
-                && std::ptr::eq(known.as_ptr(), name.as_ptr())
-                && known.len() == name.len()
-                && *generation == self.generation
-            {
-                return Some(*rule);
-            }
-            let rule = self.decide(name);
-            *slot = Some((name, self.generation, rule));
-            Some(rule)
-        })
-        .unwrap_or_else(|| self.decide(name))
+        CACHE
+            .with_borrow_mut(|cache| {
+                let slot = cache.get_mut(slot_of(name))?;
+                if let Some((known, generation, rule)) = slot
+                    && std::ptr::eq(known.as_ptr(), name.as_ptr())
+                    && known.len() == name.len()
+                    && *generation == self.generation
+                {
+                    return Some(*rule);
+                }
+                let rule = self.decide(name);
+                *slot = Some((name, self.generation, rule));
+                Some(rule)
+            })
+            .unwrap_or_else(|| self.decide(name))
     }
 
     fn decide(&self, name: &str) -> NameRule {
@@ -107,7 +111,9 @@ impl NameRules {
             "otel.name" => Some(Control::OtelName),
             "otel.kind" => Some(Control::OtelKind),
             "otel.status_code" => Some(Control::OtelStatusCode),
-            "otel.status_description" | "otel.status_message" => Some(Control::OtelStatusDescription),
+            "otel.status_description" | "otel.status_message" => {
+                Some(Control::OtelStatusDescription)
+            }
             "log.target" | "log.module_path" | "log.file" | "log.line" => Some(Control::LogBridge),
             _ => None,
         };

@@ -39,7 +39,14 @@ impl<'r> LogRecord<'r> {
         span: Option<&'r Span>,
         trace: Option<TraceIds>,
     ) -> Self {
-        Self { unix_nanos, level, target, fields, span, trace }
+        Self {
+            unix_nanos,
+            level,
+            target,
+            fields,
+            span,
+            trace,
+        }
     }
 
     pub(crate) fn message(&self) -> &'r str {
@@ -67,10 +74,24 @@ impl<'r> LogRecord<'r> {
 }
 
 /// Makes a record of the pipeline's own, for what it has to say about itself.
-pub(crate) fn own_record(rules: &NameRules, level: Level, message: &str, emit: impl FnOnce(&LogRecord<'_>)) {
+pub(crate) fn own_record(
+    rules: &NameRules,
+    level: Level,
+    message: &str,
+    emit: impl FnOnce(&LogRecord<'_>),
+) {
     let mut fields = Fields::default();
-    fields.recorder(rules).text("message", |text| text.push_str(message));
-    emit(&LogRecord::new(clock::unix_nanos(), level, OWN_TARGET, &fields, None, None));
+    fields
+        .recorder(rules)
+        .text("message", |text| text.push_str(message));
+    emit(&LogRecord::new(
+        clock::unix_nanos(),
+        level,
+        OWN_TARGET,
+        &fields,
+        None,
+        None,
+    ));
 }
 
 /// The target of what the pipeline says about itself.

@@ -51,7 +51,11 @@ impl Span {
         context: TraceContext,
         fields: Fields,
     ) -> Self {
-        let Origin { enclosing, parent_id, parent_is_remote } = origin;
+        let Origin {
+            enclosing,
+            parent_id,
+            parent_is_remote,
+        } = origin;
         Self {
             name: metadata.name(),
             target: metadata.target(),
@@ -88,7 +92,10 @@ impl Span {
     /// Start and now, in nanoseconds since the Unix epoch.
     pub(crate) fn interval(&self) -> (u64, u64) {
         let elapsed = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        (self.started_unix_nanos, self.started_unix_nanos.saturating_add(elapsed))
+        (
+            self.started_unix_nanos,
+            self.started_unix_nanos.saturating_add(elapsed),
+        )
     }
 
     /// The context of the OpenTelemetry API in which code inside this span runs.

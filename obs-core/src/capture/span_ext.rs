@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use super::Fields;
 use super::layer::CaptureLayer;
 use super::span::Span;
-use super::Fields;
 use crate::propagation::TraceContext;
 
 /// Trace context and attributes of a [`tracing::Span`].
@@ -58,7 +58,9 @@ impl SpanExt for tracing::Span {
         let value = value.into();
         on_span(self, |layer, span| {
             let mut fields = Fields::default();
-            fields.recorder(layer.pipeline().rules()).attribute(key, &value);
+            fields
+                .recorder(layer.pipeline().rules())
+                .attribute(key, &value);
             span.state().fields.merge(&fields);
         });
     }

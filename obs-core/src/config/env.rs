@@ -26,10 +26,9 @@ impl Env {
     /// The environment of this process; variables that are not UTF-8 are left out.
     #[must_use]
     pub fn process() -> Self {
-        Self::from_pairs(
-            std::env::vars_os()
-                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
-        )
+        Self::from_pairs(std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        }))
     }
 
     /// Exactly these variables.
@@ -38,13 +37,21 @@ impl Env {
         N: Into<String>,
         V: Into<String>,
     {
-        Self { vars: pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect() }
+        Self {
+            vars: pairs
+                .into_iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+        }
     }
 
     /// The trimmed value of a variable, if it is set and not empty.
     #[must_use]
     pub fn var(&self, name: &str) -> Option<&str> {
-        self.vars.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+        self.vars
+            .get(name)
+            .map(|value| value.trim())
+            .filter(|value| !value.is_empty())
     }
 }
 

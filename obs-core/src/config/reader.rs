@@ -24,7 +24,11 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}={:?}: expected {}; using {}", self.name, self.value, self.expected, self.used)
+        write!(
+            f,
+            "{}={:?}: expected {}; using {}",
+            self.name, self.value, self.expected, self.used
+        )
     }
 }
 
@@ -58,7 +62,11 @@ impl<'e> Reader<'e> {
     /// A reader of these variables.
     #[must_use]
     pub fn new(env: &'e Env) -> Self {
-        Self { env, problems: RefCell::new(Vec::new()), redactor: Redactor::new() }
+        Self {
+            env,
+            problems: RefCell::new(Vec::new()),
+            redactor: Redactor::new(),
+        }
     }
 
     /// The text of a variable, if it is set.
@@ -75,7 +83,9 @@ impl<'e> Reader<'e> {
         default: T,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> T {
-        let Some(text) = self.text(name) else { return default };
+        let Some(text) = self.text(name) else {
+            return default;
+        };
         parse(text).unwrap_or_else(|| {
             self.problem(name, text, expected, &default.to_string());
             default
@@ -85,9 +95,16 @@ impl<'e> Reader<'e> {
     /// A duration: `250ms`, `30s`, `15min`, `2h`, `14d`; a bare number is milliseconds.
     #[must_use]
     pub fn duration(&self, name: &str, default: Duration) -> Duration {
-        let Some(text) = self.text(name) else { return default };
+        let Some(text) = self.text(name) else {
+            return default;
+        };
         units::duration(text).unwrap_or_else(|| {
-            self.problem(name, text, "a duration such as 250ms, 30s or 15min", &format!("{default:?}"));
+            self.problem(
+                name,
+                text,
+                "a duration such as 250ms, 30s or 15min",
+                &format!("{default:?}"),
+            );
             default
         })
     }
@@ -112,7 +129,12 @@ impl<'e> Reader<'e> {
 
     /// Notes a mistake that the typed methods cannot see; the value is masked if it is sensitive.
     pub fn problem(&self, name: &str, value: &str, expected: &str, used: &str) {
-        let value = self.redactor.redact_field(name, value).chars().take(MAX_SHOWN).collect();
+        let value = self
+            .redactor
+            .redact_field(name, value)
+            .chars()
+            .take(MAX_SHOWN)
+            .collect();
         self.problems.borrow_mut().push(Problem {
             name: name.to_owned(),
             value,

@@ -42,7 +42,11 @@ mod tests {
     #[test]
     fn reads_durations_as_people_write_them() {
         let check = |text, expected: Option<u64>| {
-            assert_eq!(duration(text), expected.map(Duration::from_millis), "{text}");
+            assert_eq!(
+                duration(text),
+                expected.map(Duration::from_millis),
+                "{text}"
+            );
         };
         check("5000", Some(5_000));
         check("250ms", Some(250));

@@ -32,7 +32,12 @@ const SERVICE: &[Variable] = &[
         "development in debug builds, production in release builds",
         "Chooses outputs, the sampling ratio and delays.",
     ),
-    variable("OTEL_SERVICE_NAME", "text", "the package's name", "`service.name` of everything."),
+    variable(
+        "OTEL_SERVICE_NAME",
+        "text",
+        "the package's name",
+        "`service.name` of everything.",
+    ),
     variable(
         "OTEL_RESOURCE_ATTRIBUTES",
         "key=value,…, percent-encoded",
@@ -48,7 +53,12 @@ const SERVICE: &[Variable] = &[
 ];
 
 const LOG: &[Variable] = &[
-    variable("LOG_LEVEL", "off, error, warn, info, http, debug or trace", "info", "The least level that is captured."),
+    variable(
+        "LOG_LEVEL",
+        "off, error, warn, info, http, debug or trace",
+        "info",
+        "The least level that is captured.",
+    ),
     variable(
         "RUST_LOG",
         "target=level,…",
@@ -61,9 +71,24 @@ const LOG: &[Variable] = &[
         "auto: pretty in development, off elsewhere, json where there are no files",
         "The form of lines on the terminal.",
     ),
-    variable("LOG_FILE_PATH", "a folder, or off", "./logs", "Where the daily JSON files lie."),
-    variable("LOG_FIELD_STYLE", "camel or snake", "camel", "The spelling of context keys in JSON lines."),
-    variable("NO_COLOR", "anything", "unset", "No colours on the terminal."),
+    variable(
+        "LOG_FILE_PATH",
+        "a folder, or off",
+        "./logs",
+        "Where the daily JSON files lie.",
+    ),
+    variable(
+        "LOG_FIELD_STYLE",
+        "camel or snake",
+        "camel",
+        "The spelling of context keys in JSON lines.",
+    ),
+    variable(
+        "NO_COLOR",
+        "anything",
+        "unset",
+        "No colours on the terminal.",
+    ),
 ];
 
 const OTLP: &[Variable] = &[
@@ -79,28 +104,118 @@ const OTLP: &[Variable] = &[
         "from the general one",
         "Where one signal goes.",
     ),
-    variable("OTEL_EXPORTER_OTLP_HEADERS", "name=value,…, percent-encoded", "none", "Headers of each request, such as credentials."),
-    variable("OTEL_EXPORTER_OTLP_{TRACES,METRICS,LOGS}_HEADERS", "name=value,…", "from the general one", "Headers for one signal."),
-    variable("OTEL_EXPORTER_OTLP_TIMEOUT", "milliseconds", "10000", "The time one request may take."),
-    variable("OTEL_EXPORTER_OTLP_{TRACES,METRICS,LOGS}_TIMEOUT", "milliseconds", "from the general one", "The same for one signal."),
-    variable("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip or none", "gzip, none for loopback", "Compression of requests."),
-    variable("OTEL_EXPORTER_OTLP_{TRACES,METRICS,LOGS}_COMPRESSION", "gzip or none", "from the general one", "The same for one signal."),
-    variable("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", "http/protobuf", "Others are told and not used."),
-    variable("OTEL_{TRACES,METRICS,LOGS}_EXPORTER", "otlp or none", "otlp", "Turns one signal off."),
-    variable("OTEL_SDK_DISABLED", "true or false", "false", "Turns sending off."),
-    variable("OTEL_BSP_SCHEDULE_DELAY", "milliseconds", "5000", "The time spans wait for company."),
-    variable("OTEL_BLRP_SCHEDULE_DELAY", "milliseconds", "1000", "The time log records wait for company."),
-    variable("OTEL_METRIC_EXPORT_INTERVAL", "milliseconds", "60000", "The time between two exports of metrics."),
+    variable(
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "name=value,…, percent-encoded",
+        "none",
+        "Headers of each request, such as credentials.",
+    ),
+    variable(
+        "OTEL_EXPORTER_OTLP_{TRACES,METRICS,LOGS}_HEADERS",
+        "name=value,…",
+        "from the general one",
+        "Headers for one signal.",
+    ),
+    variable(
+        "OTEL_EXPORTER_OTLP_TIMEOUT",
+        "milliseconds",
+        "10000",
+        "The time one request may take.",
+    ),
+    variable(
+        "OTEL_EXPORTER_OTLP_{TRACES,METRICS,LOGS}_TIMEOUT",
+        "milliseconds",
+        "from the general one",
+        "The same for one signal.",
+    ),
+    variable(
+        "OTEL_EXPORTER_OTLP_COMPRESSION",
+        "gzip or none",
+        "gzip, none for loopback",
+        "Compression of requests.",
+    ),
+    variable(
+        "OTEL_EXPORTER_OTLP_{TRACES,METRICS,LOGS}_COMPRESSION",
+        "gzip or none",
+        "from the general one",
+        "The same for one signal.",
+    ),
+    variable(
+        "OTEL_EXPORTER_OTLP_PROTOCOL",
+        "http/protobuf",
+        "http/protobuf",
+        "Others are told and not used.",
+    ),
+    variable(
+        "OTEL_{TRACES,METRICS,LOGS}_EXPORTER",
+        "otlp or none",
+        "otlp",
+        "Turns one signal off.",
+    ),
+    variable(
+        "OTEL_SDK_DISABLED",
+        "true or false",
+        "false",
+        "Turns sending off.",
+    ),
+    variable(
+        "OTEL_BSP_SCHEDULE_DELAY",
+        "milliseconds",
+        "5000",
+        "The time spans wait for company.",
+    ),
+    variable(
+        "OTEL_BLRP_SCHEDULE_DELAY",
+        "milliseconds",
+        "1000",
+        "The time log records wait for company.",
+    ),
+    variable(
+        "OTEL_METRIC_EXPORT_INTERVAL",
+        "milliseconds",
+        "60000",
+        "The time between two exports of metrics.",
+    ),
 ];
 
 const OPENOBSERVE: &[Variable] = &[
-    variable("OPENOBSERVE_URL", "a URL", "unset", "The server; the path /api/{org} is appended."),
+    variable(
+        "OPENOBSERVE_URL",
+        "a URL",
+        "unset",
+        "The server; the path /api/{org} is appended.",
+    ),
     variable("OPENOBSERVE_ORG", "text", "default", "The organisation."),
-    variable("OPENOBSERVE_USERNAME", "text", "unset", "User of Basic authentication."),
-    variable("OPENOBSERVE_PASSWORD", "text", "unset", "Its password or ingestion token."),
-    variable("OPENOBSERVE_STREAM_LOGS", "text", "the server's default", "The stream of logs."),
-    variable("OPENOBSERVE_STREAM_TRACES", "text", "the server's default", "The stream of traces."),
-    variable("OPENOBSERVE_STREAM_METRICS", "text", "unset", "Accepted without effect: a metric's name is its stream."),
+    variable(
+        "OPENOBSERVE_USERNAME",
+        "text",
+        "unset",
+        "User of Basic authentication.",
+    ),
+    variable(
+        "OPENOBSERVE_PASSWORD",
+        "text",
+        "unset",
+        "Its password or ingestion token.",
+    ),
+    variable(
+        "OPENOBSERVE_STREAM_LOGS",
+        "text",
+        "the server's default",
+        "The stream of logs.",
+    ),
+    variable(
+        "OPENOBSERVE_STREAM_TRACES",
+        "text",
+        "the server's default",
+        "The stream of traces.",
+    ),
+    variable(
+        "OPENOBSERVE_STREAM_METRICS",
+        "text",
+        "unset",
+        "Accepted without effect: a metric's name is its stream.",
+    ),
 ];
 
 const SAMPLING: &[Variable] = &[
@@ -110,25 +225,60 @@ const SAMPLING: &[Variable] = &[
         "parentbased_traceidratio",
         "Which traces are exported.",
     ),
-    variable("OTEL_TRACES_SAMPLER_ARG", "a ratio from 0 to 1", "0.1 in production, else 1", "The ratio of new traces."),
+    variable(
+        "OTEL_TRACES_SAMPLER_ARG",
+        "a ratio from 0 to 1",
+        "0.1 in production, else 1",
+        "The ratio of new traces.",
+    ),
 ];
 
 const REDACTION: &[Variable] = &[
-    variable("REDACT_FIELDS", "name,…", "none", "Further field names whose values are hidden."),
-    variable("REDACT_ALLOW", "name,…", "none", "Field names that stay visible although a rule names them."),
-    variable("REDACT_PATTERNS", "regular expressions, separated by ;", "none", "Further texts that are hidden."),
-    variable("REDACT_MODE", "mask", "mask", "What a hidden value becomes: `[REDACTED]`."),
+    variable(
+        "REDACT_FIELDS",
+        "name,…",
+        "none",
+        "Further field names whose values are hidden.",
+    ),
+    variable(
+        "REDACT_ALLOW",
+        "name,…",
+        "none",
+        "Field names that stay visible although a rule names them.",
+    ),
+    variable(
+        "REDACT_PATTERNS",
+        "regular expressions, separated by ;",
+        "none",
+        "Further texts that are hidden.",
+    ),
+    variable(
+        "REDACT_MODE",
+        "mask",
+        "mask",
+        "What a hidden value becomes: `[REDACTED]`.",
+    ),
 ];
 
 const SERVER: &[Variable] = &[
-    variable("HEALTH_CHECK_TIMEOUT", "a duration", "5s", "The time a health check may take."),
+    variable(
+        "HEALTH_CHECK_TIMEOUT",
+        "a duration",
+        "5s",
+        "The time a health check may take.",
+    ),
     variable(
         "SHUTDOWN_DELAY",
         "a duration",
         "5s in production, else 0",
         "The time a server goes on serving after the signal, while it says that it is not ready.",
     ),
-    variable("SHUTDOWN_TIMEOUT", "a duration", "30s", "The time for everything after that."),
+    variable(
+        "SHUTDOWN_TIMEOUT",
+        "a duration",
+        "30s",
+        "The time for everything after that.",
+    ),
 ];
 
 const fn variable(
@@ -137,5 +287,10 @@ const fn variable(
     default: &'static str,
     meaning: &'static str,
 ) -> Variable {
-    Variable { name, form, default, meaning }
+    Variable {
+        name,
+        form,
+        default,
+        meaning,
+    }
 }

@@ -32,7 +32,9 @@ pub(crate) fn log_record(out: &mut Vec<u8>, record: &LogRecord<'_>, reserved: Re
     }
     for span in record.spans() {
         for (entry, value) in span.state().fields.iter() {
-            let Some(key) = entry.context.filter(|key| ON_EVERY_LOG.contains(key)) else { continue };
+            let Some(key) = entry.context.filter(|key| ON_EVERY_LOG.contains(key)) else {
+                continue;
+            };
             if let Some(known) = known.get_mut(key.index()).filter(|known| !**known) {
                 *known = true;
                 attribute(out, 6, entry.name, &value, reserved);
@@ -47,8 +49,12 @@ pub(crate) fn log_record(out: &mut Vec<u8>, record: &LogRecord<'_>, reserved: Re
 }
 
 /// What log records take over from the request's span.
-const ON_EVERY_LOG: [ContextKey; 4] =
-    [ContextKey::RequestId, ContextKey::UserId, ContextKey::Method, ContextKey::Route];
+const ON_EVERY_LOG: [ContextKey; 4] = [
+    ContextKey::RequestId,
+    ContextKey::UserId,
+    ContextKey::Method,
+    ContextKey::Route,
+];
 
 /// Appends a `Span` message.
 pub(crate) fn span(out: &mut Vec<u8>, span: &SpanRecord<'_>, reserved: Reserved) {
@@ -77,7 +83,11 @@ pub(crate) fn span(out: &mut Vec<u8>, span: &SpanRecord<'_>, reserved: Reserved)
         let code = 2;
         let description = span.status_description.as_bytes();
         key(out, 15, LENGTH);
-        let described = if description.is_empty() { 0 } else { bytes_size(description.len()) };
+        let described = if description.is_empty() {
+            0
+        } else {
+            bytes_size(description.len())
+        };
         varint(out, (described + code) as u64);
         if !description.is_empty() {
             bytes(out, 2, description);
@@ -147,7 +157,11 @@ const RESERVED: [&str; 18] = [
 
 /// Appends a `KeyValue` message as field `field`.
 fn attribute(out: &mut Vec<u8>, field: u32, name: &str, value: &Value<'_>, reserved: Reserved) {
-    let prefix = if reserved == Reserved::Rename && RESERVED.contains(&name) { "attr_" } else { "" };
+    let prefix = if reserved == Reserved::Rename && RESERVED.contains(&name) {
+        "attr_"
+    } else {
+        ""
+    };
     let value_size = match value {
         Value::Bool(_) => 2,
         Value::Int(value) => 1 + varint_size(value.cast_unsigned()),

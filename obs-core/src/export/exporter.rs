@@ -11,7 +11,6 @@ use opentelemetry_sdk::metrics::SdkMeterProvider;
 use tokio::runtime::{self, Runtime};
 use tokio::sync::Notify;
 use tracing::Level;
-use tracing::dispatcher::{self, Dispatch};
 
 use super::account::SignalReport;
 use super::body::Envelope;
@@ -262,9 +261,11 @@ impl SenderThread {
             .build()?;
         let shared = Arc::clone(&control);
         let run = move || {
-            // What the sender does must not become telemetry that the sender has to send.
-            let _no_tracing = dispatcher::set_default(&Dispatch::none());
-            let _no_api = Context::enter_telemetry_suppressed_scope();
+            // What the sender does must not become telemetry that the sender has to send. The
+            // capture layer looks at this mark; a subscriber of the thread's own would do the same
+            // for `tracing`, but then every event of every thread would have to ask which
+            // subscriber is its.
+            let _suppressed = Context::enter_telemetry_suppressed_scope();
             shared.run(&runtime, senders, &reporter);
             // A name that is being looked up keeps no shutdown waiting.
             runtime.shutdown_background();

@@ -14,20 +14,20 @@
 mod account;
 mod body;
 mod client;
+pub(crate) mod encode;
 mod endpoint;
 mod exporter;
 mod headers;
+mod limits;
 mod metrics;
 mod openobserve;
 mod queue;
-mod limits;
 mod reporter;
 mod retry;
 mod segment;
 mod sender;
 mod settings;
 mod signal;
-pub(crate) mod encode;
 
 #[cfg(test)]
 #[cfg(feature = "testing")]

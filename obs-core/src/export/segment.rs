@@ -205,7 +205,10 @@ mod tests {
         assert_eq!((front.items, segment.items), (4, 1));
         assert_eq!(
             front.bytes.len(),
-            records[..4].iter().map(|record| framed_len(record)).sum::<usize>()
+            records[..4]
+                .iter()
+                .map(|record| framed_len(record))
+                .sum::<usize>()
         );
         assert_eq!([front.bytes, segment.bytes].concat(), whole);
     }

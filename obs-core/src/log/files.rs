@@ -20,7 +20,11 @@ impl DailyFile {
     /// Makes the folder if it is missing and opens the file of `today`, so that a mistaken path is
     /// noticed at start and not at the first error.
     pub(super) fn open(folder: &Path, prefix: &'static str, today: Day) -> io::Result<Self> {
-        let mut file = Self { folder: folder.to_owned(), prefix, open: None };
+        let mut file = Self {
+            folder: folder.to_owned(),
+            prefix,
+            open: None,
+        };
         file.of_day(today)?;
         Ok(file)
     }
@@ -34,12 +38,22 @@ impl DailyFile {
     fn of_day(&mut self, day: Day) -> io::Result<&mut File> {
         if self.open.as_ref().is_none_or(|(open, _)| *open != day) {
             // Lines may name what happened inside the service: not for every user of the machine.
-            DirBuilder::new().recursive(true).mode(0o750).create(&self.folder)?;
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o750)
+                .create(&self.folder)?;
             let path = Self::path(&self.folder, self.prefix, day);
-            let file = OpenOptions::new().create(true).append(true).mode(0o640).open(path)?;
+            let file = OpenOptions::new()
+                .create(true)
+                .append(true)
+                .mode(0o640)
+                .open(path)?;
             self.open = Some((day, file));
         }
-        let (_, file) = self.open.as_mut().ok_or_else(|| io::Error::other("no open file"))?;
+        let (_, file) = self
+            .open
+            .as_mut()
+            .ok_or_else(|| io::Error::other("no open file"))?;
         Ok(file)
     }
 }

@@ -25,7 +25,10 @@ impl JsonLines {
             push_string(&mut text, value);
         }
         push_key(&mut text, "target");
-        Self { identity: text, style }
+        Self {
+            identity: text,
+            style,
+        }
     }
 
     /// Appends the line of a record, with its newline.
@@ -104,7 +107,9 @@ impl JsonLines {
         known: &mut [bool; ContextKey::COUNT],
         keys: &mut Keys,
     ) {
-        let Some(known) = known.get_mut(key.index()).filter(|known| !**known) else { return };
+        let Some(known) = known.get_mut(key.index()).filter(|known| !**known) else {
+            return;
+        };
         *known = true;
         let name = self.context_name(key);
         keys.insert(name);
@@ -165,7 +170,15 @@ impl Keys {
 }
 
 /// Keys that every line has.
-const CORE: [&str; 7] = ["timestamp", "level", "message", "service", "environment", "version", "target"];
+const CORE: [&str; 7] = [
+    "timestamp",
+    "level",
+    "message",
+    "service",
+    "environment",
+    "version",
+    "target",
+];
 
 const CORE_BITS: u64 = {
     let mut bits = 0;
@@ -288,7 +301,10 @@ const NEEDS_CARE: [bool; 256] = {
     let mut care = [false; 256];
     let mut byte = 0;
     while byte < 256 {
-        #[expect(clippy::indexing_slicing, reason = "checked by the compiler: this is a constant")]
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "checked by the compiler: this is a constant"
+        )]
         {
             care[byte] = byte < 0x20 || matches!(byte, 0x22 | 0x5C | 0x7F | 0xE2);
         }
@@ -310,7 +326,10 @@ mod tests {
         };
         check("plain", r#""plain""#);
         check("a\"b\\c", r#""a\"b\\c""#);
-        check("line\nbreak\r\t\0\u{1b}[31m\u{7f}", r#""line\nbreak\r\t\u0000\u001b[31m\u007f""#);
+        check(
+            "line\nbreak\r\t\0\u{1b}[31m\u{7f}",
+            r#""line\nbreak\r\t\u0000\u001b[31m\u007f""#,
+        );
         check("é…\u{2028}x\u{2029}", r#""é…\u2028x\u2029""#);
     }
 

@@ -50,7 +50,10 @@ impl LogOutputs {
     ) -> Self {
         let json = JsonLines::new(identity, settings.style);
         #[cfg(feature = "files")]
-        let files = settings.folder.as_deref().and_then(|folder| Files::open(folder, reader));
+        let files = settings
+            .folder
+            .as_deref()
+            .and_then(|folder| Files::open(folder, reader));
         #[cfg(feature = "console")]
         let console = {
             let has_files = cfg!(feature = "files") && settings.folder.is_some();
@@ -83,7 +86,10 @@ impl LogOutputs {
             self.write_json(day, record.level, line);
         }
         #[cfg(feature = "console")]
-        if let Some(terminal) = self.console.as_ref().filter(|terminal| terminal.format == ConsoleFormat::Pretty)
+        if let Some(terminal) = self
+            .console
+            .as_ref()
+            .filter(|terminal| terminal.format == ConsoleFormat::Pretty)
         {
             line.clear();
             super::pretty::push(line, record, terminal.colour);
@@ -97,7 +103,11 @@ impl LogOutputs {
             return true;
         }
         #[cfg(feature = "console")]
-        if self.console.as_ref().is_some_and(|terminal| terminal.format == ConsoleFormat::Json) {
+        if self
+            .console
+            .as_ref()
+            .is_some_and(|terminal| terminal.format == ConsoleFormat::Json)
+        {
             return true;
         }
         false
@@ -112,7 +122,11 @@ impl LogOutputs {
             }
         }
         #[cfg(feature = "console")]
-        if let Some(terminal) = self.console.as_ref().filter(|terminal| terminal.format == ConsoleFormat::Json) {
+        if let Some(terminal) = self
+            .console
+            .as_ref()
+            .filter(|terminal| terminal.format == ConsoleFormat::Json)
+        {
             terminal.writer.push(day, level, line);
         }
     }
@@ -146,7 +160,10 @@ impl LogOutputs {
 
     /// What became of the lines of the combined file, or of the terminal where there is no file.
     pub(crate) fn counts(&self) -> LineCounts {
-        self.writers().next().map(LineWriter::counts).unwrap_or_default()
+        self.writers()
+            .next()
+            .map(LineWriter::counts)
+            .unwrap_or_default()
     }
 
     fn writers(&self) -> impl Iterator<Item = &LineWriter> {
@@ -175,7 +192,11 @@ impl LogOutputs {
             let path = super::files::DailyFile::path(&files.folder, "combined", today);
             parts.push(path.display().to_string());
         }
-        if parts.is_empty() { "nowhere in this process".to_owned() } else { parts.join(" and ") }
+        if parts.is_empty() {
+            "nowhere in this process".to_owned()
+        } else {
+            parts.join(" and ")
+        }
     }
 }
 
@@ -185,10 +206,16 @@ impl Files {
         let open = |prefix| {
             let today = Day::of(clock::unix_nanos());
             let file = super::files::DailyFile::open(folder, prefix, today)?;
-            LineWriter::start("obs-log-file", file, move |error| tell(&format!("the {prefix} log file"), error))
+            LineWriter::start("obs-log-file", file, move |error| {
+                tell(&format!("the {prefix} log file"), error)
+            })
         };
         match open("combined").and_then(|combined| Ok((combined, open("error")?))) {
-            Ok((combined, error)) => Some(Self { folder: folder.to_owned(), combined, error }),
+            Ok((combined, error)) => Some(Self {
+                folder: folder.to_owned(),
+                combined,
+                error,
+            }),
             Err(error) => {
                 let shown = folder.display().to_string();
                 let expected = format!("a folder that can be written ({error})");
@@ -208,8 +235,13 @@ impl Terminal {
         let sink = super::console::Console::new(settings.stream);
         // A terminal that is gone can be told nothing.
         let writer = LineWriter::start("obs-log-terminal", sink, |_| {}).ok()?;
-        let colour = super::console::wants_colour(settings.stream, reader.text("NO_COLOR").is_some());
-        Some(Self { writer, format, colour })
+        let colour =
+            super::console::wants_colour(settings.stream, reader.text("NO_COLOR").is_some());
+        Some(Self {
+            writer,
+            format,
+            colour,
+        })
     }
 }
 
@@ -219,7 +251,10 @@ fn tell(what: &str, error: &std::io::Error) {
     use std::io::Write as _;
 
     // Where stderr is closed too, the count is all that remains.
-    let _closed = writeln!(std::io::stderr(), "obs: {what} cannot be written, lines are lost and counted: {error}");
+    let _closed = writeln!(
+        std::io::stderr(),
+        "obs: {what} cannot be written, lines are lost and counted: {error}"
+    );
 }
 
 fn left(deadline: Instant) -> Duration {

@@ -22,7 +22,10 @@ pub(super) fn push(out: &mut Vec<u8>, record: &LogRecord<'_>, colour: bool) {
     out.push(b' ');
     paint(out, colour, level_colour(record.level), |out| {
         let name = level_name(record).to_ascii_uppercase();
-        out.extend(std::iter::repeat_n(b' ', 5_usize.saturating_sub(name.len())));
+        out.extend(std::iter::repeat_n(
+            b' ',
+            5_usize.saturating_sub(name.len()),
+        ));
         out.extend_from_slice(name.as_bytes());
     });
     out.push(b' ');
@@ -38,7 +41,10 @@ pub(super) fn push(out: &mut Vec<u8>, record: &LogRecord<'_>, colour: bool) {
     // Of the enclosing spans only what ties lines together: the rest is in the files.
     let request = record.spans().find_map(|span| {
         let state = span.state();
-        let found = state.fields.iter().find(|(entry, _)| entry.context == Some(ContextKey::RequestId));
+        let found = state
+            .fields
+            .iter()
+            .find(|(entry, _)| entry.context == Some(ContextKey::RequestId));
         found.map(|(_, value)| {
             let mut text = Vec::new();
             push_value(&mut text, &value);

@@ -76,10 +76,20 @@ impl Settings {
             if let Some(value) = reader.text(name)
                 && !(name == "LOG_DATE_PATTERN" && value == "YYYY-MM-DD")
             {
-                reader.problem(name, value, "nothing: not honoured by this version", "daily files, kept");
+                reader.problem(
+                    name,
+                    value,
+                    "nothing: not honoured by this version",
+                    "daily files, kept",
+                );
             }
         }
-        Self { console, folder, style, stream }
+        Self {
+            console,
+            folder,
+            style,
+            stream,
+        }
     }
 
     /// Development reads the terminal; production reads files, or the terminal where there are none.

@@ -61,9 +61,19 @@ impl LineWriter {
         report: impl Fn(&io::Error) + Send + 'static,
     ) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
-        let worker = Worker { shared: Arc::clone(&shared), sink, report, reported: None };
-        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || worker.run())?;
-        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+        let worker = Worker {
+            shared: Arc::clone(&shared),
+            sink,
+            report,
+            reported: None,
+        };
+        let thread = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || worker.run())?;
+        Ok(Self {
+            shared,
+            thread: Mutex::new(Some(thread)),
+        })
     }
 
     /// Hands over one line (with its newline), or refuses it if there is no room for its level.
@@ -80,9 +90,14 @@ impl LineWriter {
                 chunk.lines.extend_from_slice(line);
                 chunk.count += 1;
             }
-            _ => queue.chunks.push(Chunk { day, lines: line.to_vec(), count: 1 }),
+            _ => queue.chunks.push(Chunk {
+                day,
+                lines: line.to_vec(),
+                count: 1,
+            }),
         }
-        let wake = was_empty || (queue.bytes >= BATCH_BYTES && queue.bytes - line.len() < BATCH_BYTES);
+        let wake =
+            was_empty || (queue.bytes >= BATCH_BYTES && queue.bytes - line.len() < BATCH_BYTES);
         drop(queue);
         if wake {
             self.shared.filled.notify_one();
@@ -94,11 +109,16 @@ impl LineWriter {
         let deadline = Instant::now() + timeout;
         let mut queue = self.shared.lock();
         while queue.bytes > 0 || queue.writing {
-            let Some(left) = deadline.checked_duration_since(Instant::now()) else { return false };
+            let Some(left) = deadline.checked_duration_since(Instant::now()) else {
+                return false;
+            };
             queue.hurried = true;
             self.shared.filled.notify_one();
-            (queue, _) =
-                self.shared.written.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner);
+            (queue, _) = self
+                .shared
+                .written
+                .wait_timeout(queue, left)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         true
     }
@@ -108,7 +128,11 @@ impl LineWriter {
         let flushed = self.flush(timeout);
         self.shared.lock().closed = true;
         self.shared.filled.notify_one();
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         // A thread that is stuck in a write is left to the end of the process.
         if flushed && let Some(thread) = thread {
             return thread.join().is_ok();
@@ -149,7 +173,10 @@ impl<S: Sink, R: Fn(&io::Error)> Worker<S, R> {
                 }
             }
             // One buffer is kept for the next round, unless a burst has blown it up.
-            if let Some(mut chunk) = chunks.pop().filter(|chunk| chunk.lines.capacity() <= 2 * BATCH_BYTES) {
+            if let Some(mut chunk) = chunks
+                .pop()
+                .filter(|chunk| chunk.lines.capacity() <= 2 * BATCH_BYTES)
+            {
                 chunk.lines.clear();
                 spare = chunk.lines;
             }
@@ -169,16 +196,30 @@ impl<S: Sink, R: Fn(&io::Error)> Worker<S, R> {
             if queue.closed {
                 return None;
             }
-            queue = self.shared.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue = self
+                .shared
+                .filled
+                .wait(queue)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         let linger_until = Instant::now() + LINGER;
         while queue.bytes < BATCH_BYTES && !queue.hurried && !queue.closed {
-            let Some(left) = linger_until.checked_duration_since(Instant::now()) else { break };
-            (queue, _) = self.shared.filled.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner);
+            let Some(left) = linger_until.checked_duration_since(Instant::now()) else {
+                break;
+            };
+            (queue, _) = self
+                .shared
+                .filled
+                .wait_timeout(queue, left)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         let day = queue.chunks.last().map_or(Day::of(0), |chunk| chunk.day);
         let chunks = std::mem::take(&mut queue.chunks);
-        queue.chunks.push(Chunk { day, lines: spare, count: 0 });
+        queue.chunks.push(Chunk {
+            day,
+            lines: spare,
+            count: 0,
+        });
         queue.bytes = 0;
         queue.hurried = false;
         queue.writing = true;
@@ -186,7 +227,9 @@ impl<S: Sink, R: Fn(&io::Error)> Worker<S, R> {
     }
 
     fn tell(&mut self, error: &io::Error) {
-        let due = self.reported.is_none_or(|last| last.elapsed() >= REPORT_EVERY);
+        let due = self
+            .reported
+            .is_none_or(|last| last.elapsed() >= REPORT_EVERY);
         if due {
             self.reported = Some(Instant::now());
             (self.report)(error);
@@ -235,7 +278,16 @@ mod tests {
         let (started, has_started) = mpsc::channel();
         let (release, held) = mpsc::channel();
         let (out, written) = mpsc::channel();
-        let writer = LineWriter::start("test", Held { started, release: held, out }, |_| {}).unwrap();
+        let writer = LineWriter::start(
+            "test",
+            Held {
+                started,
+                release: held,
+                out,
+            },
+            |_| {},
+        )
+        .unwrap();
         writer.push(Day::of(0), Level::INFO, b"first\n");
         has_started.recv().unwrap();
 
@@ -250,7 +302,10 @@ mod tests {
             }
             accepted.push(count - 1);
         }
-        assert!(accepted.iter().all(|count| *count > 0), "each level has room that the one before had not: {accepted:?}");
+        assert!(
+            accepted.iter().all(|count| *count > 0),
+            "each level has room that the one before had not: {accepted:?}"
+        );
         assert_eq!(accepted.iter().sum::<usize>(), QUEUE_BYTES / line.len());
 
         drop(has_started);
@@ -259,7 +314,11 @@ mod tests {
         assert!(writer.flush(Duration::from_secs(30)));
         let counts = writer.counts();
         assert_eq!(counts.dropped_full, 4);
-        assert_eq!(counts.dropped_failed, 1 + (QUEUE_BYTES / line.len()) as u64, "a sink that fails is counted");
+        assert_eq!(
+            counts.dropped_failed,
+            1 + (QUEUE_BYTES / line.len()) as u64,
+            "a sink that fails is counted"
+        );
     }
 
     #[test]
@@ -277,7 +336,11 @@ mod tests {
                 let writer = &writer;
                 scope.spawn(move || {
                     for line in 0..5_000 {
-                        writer.push(Day::of(0), Level::INFO, format!("{thread} {line}\n").as_bytes());
+                        writer.push(
+                            Day::of(0),
+                            Level::INFO,
+                            format!("{thread} {line}\n").as_bytes(),
+                        );
                     }
                 });
             }
@@ -285,7 +348,9 @@ mod tests {
         assert!(writer.close(Duration::from_secs(30)));
         let text = String::from_utf8(written.into_iter().flatten().collect()).unwrap();
         for thread in 0..4 {
-            let of_thread = text.lines().filter(|line| line.starts_with(&format!("{thread} ")));
+            let of_thread = text
+                .lines()
+                .filter(|line| line.starts_with(&format!("{thread} ")));
             let expected: Vec<String> = (0..5_000).map(|line| format!("{thread} {line}")).collect();
             assert_eq!(of_thread.collect::<Vec<_>>(), expected);
         }

@@ -21,7 +21,12 @@ pub(super) struct LogBridge {
 
 impl LogProcessor for LogBridge {
     fn emit(&self, record: &mut SdkLogRecord, scope: &InstrumentationScope) {
-        let Some(exporter) = self.pipeline.exporter.as_ref().filter(|exporter| exporter.sends_logs()) else {
+        let Some(exporter) = self
+            .pipeline
+            .exporter
+            .as_ref()
+            .filter(|exporter| exporter.sends_logs())
+        else {
             return;
         };
         let mut record = proto::LogRecord::from(&*record);

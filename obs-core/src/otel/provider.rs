@@ -23,20 +23,30 @@ pub fn tracer_provider(handle: &TelemetryHandle) -> SdkTracerProvider {
 #[must_use]
 pub fn logger_provider(handle: &TelemetryHandle) -> SdkLoggerProvider {
     let pipeline = Arc::clone(handle.pipeline());
-    SdkLoggerProvider::builder().with_log_processor(LogBridge { pipeline }).build()
+    SdkLoggerProvider::builder()
+        .with_log_processor(LogBridge { pipeline })
+        .build()
 }
 
 /// Makes the API's process-wide providers lead into this pipeline.
 pub(crate) fn install_global(pipeline: &Arc<Pipeline>) {
     opentelemetry::global::set_tracer_provider(traces_into(pipeline));
-    if let Some(meters) = pipeline.exporter.as_ref().and_then(crate::export::Exporter::meter_provider) {
+    if let Some(meters) = pipeline
+        .exporter
+        .as_ref()
+        .and_then(crate::export::Exporter::meter_provider)
+    {
         opentelemetry::global::set_meter_provider(meters);
     }
 }
 
 fn traces_into(pipeline: &Arc<Pipeline>) -> SdkTracerProvider {
     SdkTracerProvider::builder()
-        .with_sampler(SamplerBridge { pipeline: Arc::clone(pipeline) })
-        .with_span_processor(SpanBridge { pipeline: Arc::clone(pipeline) })
+        .with_sampler(SamplerBridge {
+            pipeline: Arc::clone(pipeline),
+        })
+        .with_span_processor(SpanBridge {
+            pipeline: Arc::clone(pipeline),
+        })
         .build()
 }

@@ -39,7 +39,10 @@ fn any(redactor: &Redactor, value: &mut AnyValue, depth: u32) {
     match &mut value.value {
         Some(Value::StringValue(string)) => text(redactor, string),
         Some(Value::ArrayValue(array)) => {
-            array.values.iter_mut().for_each(|item| any(redactor, item, depth));
+            array
+                .values
+                .iter_mut()
+                .for_each(|item| any(redactor, item, depth));
         }
         Some(Value::KvlistValue(list)) => {
             for KeyValue { key, value, .. } in &mut list.values {

@@ -27,7 +27,12 @@ impl SpanProcessor for SpanBridge {
     fn on_start(&self, _: &mut Span, _: &Context) {}
 
     fn on_end(&self, span: SpanData) {
-        let Some(exporter) = self.pipeline.exporter.as_ref().filter(|exporter| exporter.sends_traces()) else {
+        let Some(exporter) = self
+            .pipeline
+            .exporter
+            .as_ref()
+            .filter(|exporter| exporter.sends_traces())
+        else {
             return;
         };
         if !span.span_context.is_sampled() {
@@ -49,7 +54,11 @@ impl SpanProcessor for SpanBridge {
         if let Some(status) = &mut span.status {
             redact::text(redactor, &mut status.message);
         }
-        let priority = if failed { Priority::Error } else { Priority::Info };
+        let priority = if failed {
+            Priority::Error
+        } else {
+            Priority::Info
+        };
         exporter.span(&scope, priority, &span.encode_to_vec());
     }
 
@@ -89,16 +98,28 @@ impl ShouldSample for SamplerBridge {
         _: &[KeyValue],
         _: &[Link],
     ) -> SamplingResult {
-        let parent = parent.filter(|parent| parent.has_active_span()).map(|parent| parent.span().span_context().clone());
+        let parent = parent
+            .filter(|parent| parent.has_active_span())
+            .map(|parent| parent.span().span_context().clone());
         let sampler = self.pipeline.sampler();
-        let (sampled, trace_state) = match parent.filter(opentelemetry::trace::SpanContext::is_valid) {
-            Some(parent) if parent.is_remote() => {
-                (sampler.samples_child(trace_id.into(), parent.is_sampled()), parent.trace_state().clone())
-            }
-            Some(parent) => (parent.is_sampled(), parent.trace_state().clone()),
-            None => (sampler.samples_root(trace_id.into()), TraceState::default()),
+        let (sampled, trace_state) =
+            match parent.filter(opentelemetry::trace::SpanContext::is_valid) {
+                Some(parent) if parent.is_remote() => (
+                    sampler.samples_child(trace_id.into(), parent.is_sampled()),
+                    parent.trace_state().clone(),
+                ),
+                Some(parent) => (parent.is_sampled(), parent.trace_state().clone()),
+                None => (sampler.samples_root(trace_id.into()), TraceState::default()),
+            };
+        let decision = if sampled {
+            SamplingDecision::RecordAndSample
+        } else {
+            SamplingDecision::Drop
         };
-        let decision = if sampled { SamplingDecision::RecordAndSample } else { SamplingDecision::Drop };
-        SamplingResult { decision, attributes: Vec::new(), trace_state }
+        SamplingResult {
+            decision,
+            attributes: Vec::new(),
+            trace_state,
+        }
     }
 }

@@ -34,6 +34,7 @@ mod trace_state;
 
 pub use self::carrier::{Extract, Inject};
 pub use self::flags::TraceFlags;
+#[cfg(feature = "otlp")]
 pub(crate) use self::ids::random_u64;
 pub use self::ids::{Hex, SpanId, TraceId};
 pub(crate) use self::remote_parent::remote_parent;

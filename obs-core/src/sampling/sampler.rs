@@ -28,7 +28,11 @@ impl Sampler {
             reason = "the ratio lies in 0..=1, so the product lies in 0..=2^63"
         )]
         let threshold = (ratio * (1_u64 << 63) as f64) as u64;
-        Self { ratio, threshold, trusts_parent }
+        Self {
+            ratio,
+            threshold,
+            trusts_parent,
+        }
     }
 
     /// Reads `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`.
@@ -54,28 +58,46 @@ impl Sampler {
     /// The decision for a trace that starts here.
     pub(crate) fn samples_root(&self, trace_id: TraceId) -> bool {
         let bytes = trace_id.to_bytes();
-        let low = bytes.iter().skip(8).fold(0_u64, |id, byte| id << 8 | u64::from(*byte));
+        let low = bytes
+            .iter()
+            .skip(8)
+            .fold(0_u64, |id, byte| id << 8 | u64::from(*byte));
         low >> 1 < self.threshold
     }
 
     /// The decision for a trace that a caller started.
     pub(crate) fn samples_child(&self, trace_id: TraceId, parent_sampled: bool) -> bool {
-        if self.trusts_parent { parent_sampled } else { self.samples_root(trace_id) }
+        if self.trusts_parent {
+            parent_sampled
+        } else {
+            self.samples_root(trace_id)
+        }
     }
 }
 
 impl fmt::Display for Sampler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let based = if self.trusts_parent { "parentbased_" } else { "" };
+        let based = if self.trusts_parent {
+            "parentbased_"
+        } else {
+            ""
+        };
         write!(f, "{based}traceidratio {}", self.ratio)
     }
 }
 
 /// Reads the ratio; the variable alone, without a sampler name, changes the default's ratio.
 fn argument(reader: &Reader<'_>, default: f64) -> f64 {
-    reader.parse("OTEL_TRACES_SAMPLER_ARG", "a ratio from 0 to 1", default, |text| {
-        text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio))
-    })
+    reader.parse(
+        "OTEL_TRACES_SAMPLER_ARG",
+        "a ratio from 0 to 1",
+        default,
+        |text| {
+            text.parse()
+                .ok()
+                .filter(|ratio| (0.0..=1.0).contains(ratio))
+        },
+    )
 }
 
 const NAMES: &str = "always_on, always_off, traceidratio, parentbased_always_on, \
@@ -96,7 +118,10 @@ mod tests {
     #[test]
     fn standard_names_are_honoured() {
         let check = |name: &str, arg: &str, expected: Sampler| {
-            let pairs = [("OTEL_TRACES_SAMPLER", name), ("OTEL_TRACES_SAMPLER_ARG", arg)];
+            let pairs = [
+                ("OTEL_TRACES_SAMPLER", name),
+                ("OTEL_TRACES_SAMPLER_ARG", arg),
+            ];
             assert_eq!(read(&pairs), (expected, 0), "{name} {arg}");
         };
         check("always_on", "", Sampler::new(1.0, false));
@@ -112,18 +137,29 @@ mod tests {
 
     #[test]
     fn mistakes_are_told_and_the_default_is_used() {
-        assert_eq!(read(&[("OTEL_TRACES_SAMPLER", "jaeger_remote")]), (Sampler::new(0.1, true), 1));
         assert_eq!(
-            read(&[("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "abc")]),
+            read(&[("OTEL_TRACES_SAMPLER", "jaeger_remote")]),
+            (Sampler::new(0.1, true), 1)
+        );
+        assert_eq!(
+            read(&[
+                ("OTEL_TRACES_SAMPLER", "traceidratio"),
+                ("OTEL_TRACES_SAMPLER_ARG", "abc")
+            ]),
             (Sampler::new(1.0, false), 1)
         );
-        assert_eq!(read(&[("OTEL_TRACES_SAMPLER_ARG", "1.5")]), (Sampler::new(0.1, true), 1));
+        assert_eq!(
+            read(&[("OTEL_TRACES_SAMPLER_ARG", "1.5")]),
+            (Sampler::new(0.1, true), 1)
+        );
     }
 
     #[test]
     fn the_ratio_is_kept_over_random_ids() {
         let sampler = Sampler::new(0.1, true);
-        let sampled = (0..100_000).filter(|_| sampler.samples_root(TraceId::random())).count();
+        let sampled = (0..100_000)
+            .filter(|_| sampler.samples_root(TraceId::random()))
+            .count();
         assert!((9_000..11_000).contains(&sampled), "{sampled}");
         assert!(!(0..1_000).any(|_| Sampler::new(0.0, true).samples_root(TraceId::random())));
         assert!((0..1_000).all(|_| Sampler::new(1.0, true).samples_root(TraceId::random())));

@@ -37,24 +37,45 @@ pub fn pipeline() -> TestPipeline {
 /// # Panics
 /// If the variables are refused, or the system gives no port, thread or folder.
 #[must_use]
-#[expect(clippy::expect_used, reason = "a test without its pipeline cannot go on")]
+#[expect(
+    clippy::expect_used,
+    reason = "a test without its pipeline cannot go on"
+)]
 pub fn pipeline_with(vars: &[(&str, &str)]) -> TestPipeline {
     static COUNT: AtomicU32 = AtomicU32::new(0);
 
     let receiver = Receiver::start();
-    let unique = format!("obs-testing-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let unique = format!(
+        "obs-testing-{}-{}",
+        std::process::id(),
+        COUNT.fetch_add(1, Ordering::Relaxed)
+    );
     let folder = std::env::temp_dir().join(unique);
     let endpoint = receiver.endpoint();
     let own = [
         ("APP_ENV", "development"),
         ("LOG_FORMAT", "off"),
-        ("LOG_FILE_PATH", folder.to_str().expect("the temporary folder has a UTF-8 name")),
+        (
+            "LOG_FILE_PATH",
+            folder
+                .to_str()
+                .expect("the temporary folder has a UTF-8 name"),
+        ),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
     ];
     let env = Env::from_pairs(own.into_iter().chain(vars.iter().copied()));
-    let (telemetry, layer) = crate::builder("test").env(env).quiet().build().expect("the settings are right");
+    let (telemetry, layer) = crate::builder("test")
+        .env(env)
+        .quiet()
+        .build()
+        .expect("the settings are right");
     let dispatch = Dispatch::new(tracing_subscriber::registry().with(layer));
-    TestPipeline { telemetry, dispatch, receiver, folder }
+    TestPipeline {
+        telemetry,
+        dispatch,
+        receiver,
+        folder,
+    }
 }
 
 impl TestPipeline {
@@ -112,7 +133,11 @@ impl TestPipeline {
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         self.flush();
-        self.files("combined").concat().lines().map(str::to_owned).collect()
+        self.files("combined")
+            .concat()
+            .lines()
+            .map(str::to_owned)
+            .collect()
     }
 
     /// Asserts that a text is in no file and nothing that was sent.
@@ -126,7 +151,10 @@ impl TestPipeline {
             panic!("{needle:?} was sent");
         }
         if let Some(text) = self.files("").iter().find(|text| text.contains(needle)) {
-            let line = text.lines().find(|line| line.contains(needle)).unwrap_or_default();
+            let line = text
+                .lines()
+                .find(|line| line.contains(needle))
+                .unwrap_or_default();
             panic!("{needle:?} stands in a log file: {line}");
         }
     }
@@ -136,15 +164,24 @@ impl TestPipeline {
     /// # Panics
     /// If that takes longer than 30 seconds.
     pub fn flush(&self) {
-        assert!(self.telemetry.flush(Duration::from_secs(30)), "the pipeline was not flushed in time");
+        assert!(
+            self.telemetry.flush(Duration::from_secs(30)),
+            "the pipeline was not flushed in time"
+        );
     }
 
     fn files(&self, prefix: &str) -> Vec<String> {
-        let entries = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let entries = std::fs::read_dir(&self.folder)
+            .into_iter()
+            .flatten()
+            .flatten();
         let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
         paths.retain(|path| has_prefix(path, prefix));
         paths.sort();
-        paths.iter().filter_map(|path| std::fs::read_to_string(path).ok()).collect()
+        paths
+            .iter()
+            .filter_map(|path| std::fs::read_to_string(path).ok())
+            .collect()
     }
 }
 
@@ -156,5 +193,7 @@ impl Drop for TestPipeline {
 }
 
 fn has_prefix(path: &Path, prefix: &str) -> bool {
-    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(prefix))
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .is_some_and(|name| name.starts_with(prefix))
 }

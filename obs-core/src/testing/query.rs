@@ -4,7 +4,9 @@
 use std::fmt::Debug;
 
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
-use opentelemetry_proto::tonic::metrics::v1::{HistogramDataPoint, Metric, NumberDataPoint, metric::Data};
+use opentelemetry_proto::tonic::metrics::v1::{
+    HistogramDataPoint, Metric, NumberDataPoint, metric::Data,
+};
 use opentelemetry_proto::tonic::trace::v1 as trace;
 
 use super::receiver::{Received, attribute};
@@ -25,7 +27,14 @@ pub struct Span {
 impl Spans {
     pub(super) fn of(received: Vec<Received<trace::Span>>) -> Self {
         let all: std::sync::Arc<[_]> = received.into();
-        Self(all.iter().map(|span| Span { received: span.clone(), all: all.clone() }).collect())
+        Self(
+            all.iter()
+                .map(|span| Span {
+                    received: span.clone(),
+                    all: all.clone(),
+                })
+                .collect(),
+        )
     }
 
     /// The only span of this name.
@@ -34,7 +43,12 @@ impl Spans {
     /// If there is none, or more than one.
     #[must_use]
     pub fn one(&self, name: &str) -> Span {
-        let named = self.0.iter().filter(|span| span.name == name).cloned().collect();
+        let named = self
+            .0
+            .iter()
+            .filter(|span| span.name == name)
+            .cloned()
+            .collect();
         only(named, name, &self.names())
     }
 
@@ -67,10 +81,18 @@ impl Span {
     /// If there is none, or more than one.
     #[must_use]
     pub fn child(&self, name: &str) -> Self {
-        let children = self.all.iter().filter(|span| span.parent_span_id == self.span_id);
+        let children = self
+            .all
+            .iter()
+            .filter(|span| span.parent_span_id == self.span_id);
         let names: Vec<&str> = children.clone().map(|span| span.name.as_str()).collect();
         let named = children.filter(|span| span.name == name);
-        let named = named.map(|span| Self { received: span.clone(), all: self.all.clone() }).collect();
+        let named = named
+            .map(|span| Self {
+                received: span.clone(),
+                all: self.all.clone(),
+            })
+            .collect();
         only(named, name, &names)
     }
 
@@ -79,7 +101,12 @@ impl Span {
     /// # Panics
     /// If it is missing or another.
     pub fn has(&self, key: &str, value: impl ToString) -> &Self {
-        assert_eq!(self.attribute(key), Some(value.to_string()), "{key} of {:?}", self.received.record);
+        assert_eq!(
+            self.attribute(key),
+            Some(value.to_string()),
+            "{key} of {:?}",
+            self.received.record
+        );
         self
     }
 
@@ -88,7 +115,12 @@ impl Span {
     /// # Panics
     /// If there is.
     pub fn has_no(&self, key: &str) -> &Self {
-        assert_eq!(self.attribute(key), None, "{key} of {:?}", self.received.record);
+        assert_eq!(
+            self.attribute(key),
+            None,
+            "{key} of {:?}",
+            self.received.record
+        );
         self
     }
 
@@ -101,19 +133,37 @@ impl Span {
     /// The trace that it belongs to.
     #[must_use]
     pub fn trace_id(&self) -> TraceId {
-        TraceId::from_bytes(self.received.trace_id.as_slice().try_into().unwrap_or_default())
+        TraceId::from_bytes(
+            self.received
+                .trace_id
+                .as_slice()
+                .try_into()
+                .unwrap_or_default(),
+        )
     }
 
     /// Its own id.
     #[must_use]
     pub fn span_id(&self) -> SpanId {
-        SpanId::from_bytes(self.received.span_id.as_slice().try_into().unwrap_or_default())
+        SpanId::from_bytes(
+            self.received
+                .span_id
+                .as_slice()
+                .try_into()
+                .unwrap_or_default(),
+        )
     }
 
     /// The id of its parent; invalid for a root.
     #[must_use]
     pub fn parent_span_id(&self) -> SpanId {
-        SpanId::from_bytes(self.received.parent_span_id.as_slice().try_into().unwrap_or_default())
+        SpanId::from_bytes(
+            self.received
+                .parent_span_id
+                .as_slice()
+                .try_into()
+                .unwrap_or_default(),
+        )
     }
 
     /// The status code as the protocol numbers it: 0 unset, 1 ok, 2 error.
@@ -147,13 +197,25 @@ impl Logs {
     /// The records of one target.
     #[must_use]
     pub fn target(&self, target: &str) -> Self {
-        Self(self.0.iter().filter(|log| log.0.scope.name == target).cloned().collect())
+        Self(
+            self.0
+                .iter()
+                .filter(|log| log.0.scope.name == target)
+                .cloned()
+                .collect(),
+        )
     }
 
     /// The records of one level as it is printed: `error`, `warn`, `info`, `http`, `debug`, `trace`.
     #[must_use]
     pub fn level(&self, level: &str) -> Self {
-        Self(self.0.iter().filter(|log| log.level() == level).cloned().collect())
+        Self(
+            self.0
+                .iter()
+                .filter(|log| log.level() == level)
+                .cloned()
+                .collect(),
+        )
     }
 
     /// The only record with this message.
@@ -163,7 +225,12 @@ impl Logs {
     #[must_use]
     pub fn one(&self, message: &str) -> Log {
         let messages: Vec<String> = self.0.iter().map(Log::message).collect();
-        let found = self.0.iter().filter(|log| log.message() == message).cloned().collect();
+        let found = self
+            .0
+            .iter()
+            .filter(|log| log.message() == message)
+            .cloned()
+            .collect();
         only(found, message, &messages)
     }
 
@@ -206,7 +273,12 @@ impl Log {
     /// # Panics
     /// If it is missing or another.
     pub fn has(&self, key: &str, value: impl ToString) -> &Self {
-        assert_eq!(self.0.attribute(key), Some(value.to_string()), "{key} of {:?}", self.0.record);
+        assert_eq!(
+            self.0.attribute(key),
+            Some(value.to_string()),
+            "{key} of {:?}",
+            self.0.record
+        );
         self
     }
 
@@ -247,10 +319,14 @@ impl Metrics {
     #[must_use]
     #[expect(clippy::panic, reason = "this is an assertion")]
     pub fn one(&self, name: &str) -> &Received<Metric> {
-        self.0.iter().rev().find(|metric| metric.name == name).unwrap_or_else(|| {
-            let names: Vec<&str> = self.0.iter().map(|metric| metric.name.as_str()).collect();
-            panic!("no metric {name:?}; there are {names:?}")
-        })
+        self.0
+            .iter()
+            .rev()
+            .find(|metric| metric.name == name)
+            .unwrap_or_else(|| {
+                let names: Vec<&str> = self.0.iter().map(|metric| metric.name.as_str()).collect();
+                panic!("no metric {name:?}; there are {names:?}")
+            })
     }
 
     /// The latest points of a histogram.

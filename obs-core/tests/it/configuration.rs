@@ -13,12 +13,19 @@ fn documentation_is_the_table_in_code() {
         std::fs::write(&path, &rendered).unwrap();
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == rendered, "docs/configuration.md differs: run UPDATE_DOCS=1 cargo test -p obs-core --test it");
+    assert!(
+        written == rendered,
+        "docs/configuration.md differs: run UPDATE_DOCS=1 cargo test -p obs-core --test it"
+    );
 }
 
 #[test]
 fn each_variable_stands_once() {
-    let mut names: Vec<&str> = VARIABLES.iter().flat_map(|(_, group)| *group).map(|variable| variable.name).collect();
+    let mut names: Vec<&str> = VARIABLES
+        .iter()
+        .flat_map(|(_, group)| *group)
+        .map(|variable| variable.name)
+        .collect();
     let count = names.len();
     names.sort_unstable();
     names.dedup();
@@ -37,7 +44,11 @@ fn render() -> String {
          `REDACT_*` and `OBS_CONFIG=strict` make it a start-up error.\n",
     );
     for (subject, variables) in VARIABLES {
-        write!(text, "\n## {subject}\n\n| variable | form | default | meaning |\n|---|---|---|---|\n").unwrap();
+        write!(
+            text,
+            "\n## {subject}\n\n| variable | form | default | meaning |\n|---|---|---|---|\n"
+        )
+        .unwrap();
         for variable in *variables {
             writeln!(
                 text,

@@ -28,7 +28,12 @@ fn a_line_has_the_documented_keys_with_typed_values() {
     let timestamp = line["timestamp"].as_str().unwrap();
     assert_eq!(timestamp.len(), "2026-02-15T20:00:00.000Z".len());
     assert!(timestamp.ends_with('Z'));
-    let keys: Vec<&str> = line.as_object().unwrap().keys().map(String::as_str).collect();
+    let keys: Vec<&str> = line
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
     assert_eq!(keys.len(), 12, "nothing else: {keys:?}");
 }
 
@@ -71,7 +76,10 @@ fn attributes_of_the_request_become_context_keys() {
     }
     assert_eq!(line["traceId"].as_str().unwrap().len(), 32);
     assert_eq!(line["spanId"].as_str().unwrap().len(), 16);
-    assert!(line.get("request.id").is_none(), "context keys are not repeated: {line}");
+    assert!(
+        line.get("request.id").is_none(),
+        "context keys are not repeated: {line}"
+    );
 }
 
 #[test]
@@ -82,7 +90,14 @@ fn no_key_comes_twice_and_core_keys_win() {
         let _outer = outer.enter();
         let inner = tracing::info_span!("inner", color = "inner", request.id = "r-1");
         let _inner = inner.enter();
-        tracing::info!(level = "mine", target = "mine", requestId = "mine", traceId = "mine", depth = 3, "collide");
+        tracing::info!(
+            level = "mine",
+            target = "mine",
+            requestId = "mine",
+            traceId = "mine",
+            depth = 3,
+            "collide"
+        );
     });
     let line = files.line();
     let text = files.folder.text("combined");
@@ -94,7 +109,10 @@ fn no_key_comes_twice_and_core_keys_win() {
     assert_eq!(line["field.traceId"], "mine");
     assert_eq!(line["color"], "inner", "the inner span wins");
     assert_eq!(line["depth"], 3, "the event wins over its spans");
-    let keys: Vec<&str> = text.split("\":").filter_map(|part| part.rsplit('"').next()).collect();
+    let keys: Vec<&str> = text
+        .split("\":")
+        .filter_map(|part| part.rsplit('"').next())
+        .collect();
     let unique: BTreeSet<&str> = keys.iter().copied().collect();
     assert_eq!(keys.len(), unique.len(), "{text}");
 }
@@ -107,7 +125,13 @@ fn snake_case_is_a_setting() {
         tracing::info!(user.id = "u", http.response.status_code = 200, "x");
     });
     let line = files.line();
-    for key in ["request_id", "user_id", "status_code", "trace_id", "span_id"] {
+    for key in [
+        "request_id",
+        "user_id",
+        "status_code",
+        "trace_id",
+        "span_id",
+    ] {
         assert!(line.get(key).is_some(), "{key} in {line}");
     }
 }
@@ -123,7 +147,10 @@ fn errors_stand_in_both_files() {
     assert_eq!(files.lines().len(), 2);
     let errors = files.folder.text("error");
     assert_eq!(errors.lines().count(), 1, "{errors}");
-    assert!(errors.contains(r#""level":"error","message":"both""#) && errors.contains("disk gone"), "{errors}");
+    assert!(
+        errors.contains(r#""level":"error","message":"both""#) && errors.contains("disk gone"),
+        "{errors}"
+    );
 }
 
 #[test]
@@ -171,7 +198,10 @@ fn a_debug_implementation_that_logs_does_no_harm() {
         tracing::info!(value = ?Chatty, "outer");
     });
     let lines = files.lines();
-    let messages: Vec<&str> = lines.iter().map(|line| line["message"].as_str().unwrap()).collect();
+    let messages: Vec<&str> = lines
+        .iter()
+        .map(|line| line["message"].as_str().unwrap())
+        .collect();
     // `tracing` itself drops an event inside an event where a subscriber is set for a scope only.
     assert_eq!(messages, ["inner", "outer"]);
     assert_eq!(lines[1]["value"], "chatty");

@@ -8,6 +8,8 @@
 )]
 
 mod configuration;
+#[cfg(feature = "testing")]
+mod export;
 mod log_lines;
 mod propagation;
 #[cfg(feature = "testing")]

@@ -13,10 +13,26 @@ fn secrets_leave_through_no_output() {
     }
 
     let canary = |place: &str| format!("canary{place}{}", std::process::id());
-    let places = ["field", "message", "debug", "span", "late", "attribute", "header", "url", "query", "number", "log"];
+    let places = [
+        "field",
+        "message",
+        "debug",
+        "span",
+        "late",
+        "attribute",
+        "header",
+        "url",
+        "query",
+        "number",
+        "log",
+    ];
     let t = testing::pipeline();
     t.run_sync(|| {
-        let span = tracing::info_span!("login", session_token = canary("span"), client_secret = tracing::field::Empty);
+        let span = tracing::info_span!(
+            "login",
+            session_token = canary("span"),
+            client_secret = tracing::field::Empty
+        );
         span.record("client_secret", canary("late"));
         span.set_attribute("x-api-key", canary("attribute"));
         let _entered = span.enter();
@@ -32,20 +48,35 @@ fn secrets_leave_through_no_output() {
         t.assert_absent(&canary(place));
     }
     assert_eq!(t.logs().len(), 7, "nothing was lost on the way");
-    t.spans().one("login").has("session_token", "[REDACTED]").has("x-api-key", "[REDACTED]");
+    t.spans()
+        .one("login")
+        .has("session_token", "[REDACTED]")
+        .has("x-api-key", "[REDACTED]");
     t.logs().one("number").has("cvv", "[REDACTED]");
     let shown = t.logs().one("debug");
-    assert!(shown.attribute("login").unwrap().contains("ann"), "the rest stays readable");
+    assert!(
+        shown.attribute("login").unwrap().contains("ann"),
+        "the rest stays readable"
+    );
 }
 
 #[test]
 fn what_is_not_sensitive_stays() {
     let t = testing::pipeline();
     t.run_sync(|| {
-        tracing::info!(token_count = 17, author = "ann", session_duration = 2.5, order = "4111-2222", "plain");
+        tracing::info!(
+            token_count = 17,
+            author = "ann",
+            session_duration = 2.5,
+            order = "4111-2222",
+            "plain"
+        );
     });
     let log = t.logs().one("plain");
-    log.has("token_count", 17).has("author", "ann").has("session_duration", 2.5).has("order", "4111-2222");
+    log.has("token_count", 17)
+        .has("author", "ann")
+        .has("session_duration", 2.5)
+        .has("order", "4111-2222");
 }
 
 #[test]
@@ -55,7 +86,14 @@ fn names_and_patterns_of_ones_own_are_honoured() {
         ("REDACT_ALLOW", "session_token"),
         ("REDACT_PATTERNS", "EMP-[0-9]{4}"),
     ]);
-    t.run_sync(|| tracing::info!(badge_number = 7, shoe_size = 42, session_token = "shown", "by EMP-1234"));
+    t.run_sync(|| {
+        tracing::info!(
+            badge_number = 7,
+            shoe_size = 42,
+            session_token = "shown",
+            "by EMP-1234"
+        )
+    });
     t.logs()
         .one("by [REDACTED]")
         .has("badge_number", "[REDACTED]")

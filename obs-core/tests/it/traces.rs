@@ -15,7 +15,13 @@ const CALLER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 fn children_know_their_parents() {
     let t = testing::pipeline();
     t.run_sync(|| {
-        let root = tracing::info_span!("root", otel.kind = "server", answer = 42, ok = true, pi = 3.5);
+        let root = tracing::info_span!(
+            "root",
+            otel.kind = "server",
+            answer = 42,
+            ok = true,
+            pi = 3.5
+        );
         let child = root.in_scope(|| tracing::info_span!("child", otel.kind = "client"));
         child.in_scope(|| tracing::info!("inside"));
         let other = tracing::info_span!(parent: &child, "explicit");
@@ -25,7 +31,10 @@ fn children_know_their_parents() {
     let root = spans.one("root");
     assert!(!root.parent_span_id().is_valid());
     assert_eq!(root.kind, 2);
-    root.has("answer", 42).has("ok", true).has("pi", 3.5).has_no("otel.kind");
+    root.has("answer", 42)
+        .has("ok", true)
+        .has("pi", 3.5)
+        .has_no("otel.kind");
     let child = root.child("child");
     assert_eq!(child.kind, 3);
     assert_eq!(child.trace_id(), root.trace_id());
@@ -34,7 +43,10 @@ fn children_know_their_parents() {
     assert!(root.start_time_unix_nano <= child.start_time_unix_nano);
     assert!(root.end_time_unix_nano >= child.start_time_unix_nano);
     let log = t.logs().one("inside");
-    assert_eq!((log.trace_id(), log.span_id()), (child.trace_id(), child.span_id()));
+    assert_eq!(
+        (log.trace_id(), log.span_id()),
+        (child.trace_id(), child.span_id())
+    );
     assert_eq!(log.severity_text, "INFO");
 }
 
@@ -42,7 +54,11 @@ fn children_know_their_parents() {
 fn name_and_status_may_be_given_by_fields() {
     let t = testing::pipeline();
     t.run_sync(|| {
-        let span = tracing::info_span!("static", otel.name = "GET /recipes/{id}", otel.status_code = tracing::field::Empty);
+        let span = tracing::info_span!(
+            "static",
+            otel.name = "GET /recipes/{id}",
+            otel.status_code = tracing::field::Empty
+        );
         span.record("otel.status_code", "error");
         span.record("otel.status_description", "not declared, so ignored");
         let failed = tracing::info_span!("failed");
@@ -51,7 +67,11 @@ fn name_and_status_may_be_given_by_fields() {
     });
     let spans = t.spans();
     assert_eq!(spans.one("GET /recipes/{id}").status_code(), 2);
-    assert_eq!(spans.one("failed").status_code(), 2, "an ERROR event marks its span");
+    assert_eq!(
+        spans.one("failed").status_code(),
+        2,
+        "an ERROR event marks its span"
+    );
     assert_eq!(spans.one("fine").status_code(), 0);
 }
 
@@ -84,7 +104,11 @@ fn a_remote_parent_is_continued_and_its_decision_trusted() {
         assert_eq!(span.trace_id(), caller.trace_id);
         assert_eq!(span.parent_span_id(), caller.span_id);
         assert_eq!(span.trace_state, "vendor=1");
-        assert_eq!(span.flags & 0x300, 0x300, "the parent is known to be remote");
+        assert_eq!(
+            span.flags & 0x300,
+            0x300,
+            "the parent is known to be remote"
+        );
     }
     assert_eq!(spans.one("late").links.len(), 1);
     let passed_on: TraceContext = outgoing["traceparent"].parse().unwrap();
@@ -118,10 +142,14 @@ fn spans_of_the_opentelemetry_api_nest_both_ways() {
         let _outer = outer.enter();
         let ours = outer.trace_context().unwrap();
         let active = Context::current().span().span_context().clone();
-        assert_eq!(obs_core::propagation::SpanId::from(active.span_id()), ours.span_id);
+        assert_eq!(
+            obs_core::propagation::SpanId::from(active.span_id()),
+            ours.span_id
+        );
 
         tracer.in_span("api", |cx| {
-            cx.span().set_attribute(KeyValue::new("db.password", "hunter2"));
+            cx.span()
+                .set_attribute(KeyValue::new("db.password", "hunter2"));
             cx.span().add_event("login with password=hunter2", vec![]);
             tracing::info!("inside api");
             tracing::info_span!("inner").in_scope(|| {
@@ -129,9 +157,15 @@ fn spans_of_the_opentelemetry_api_nest_both_ways() {
                 drop(tracer.build_with_context(built, &Context::current()));
             });
         });
-        assert_eq!(Context::current().span().span_context().span_id(), active.span_id());
+        assert_eq!(
+            Context::current().span().span_context().span_id(),
+            active.span_id()
+        );
     });
-    assert!(!Context::current().has_active_span(), "nothing stays behind on the thread");
+    assert!(
+        !Context::current().has_active_span(),
+        "nothing stays behind on the thread"
+    );
     let api = t.spans().one("outer").child("api");
     api.has("db.password", "[REDACTED]");
     let leaf = api.child("inner").child("leaf");
@@ -152,7 +186,9 @@ fn log_records_of_the_opentelemetry_api_are_redacted_and_sent() {
     record.set_body(AnyValue::from("token=abcdefgh"));
     record.add_attribute("api_key", "hunter2");
     logger.emit(record);
-    t.logs().one("token=[REDACTED]").has("api_key", "[REDACTED]");
+    t.logs()
+        .one("token=[REDACTED]")
+        .has("api_key", "[REDACTED]");
     t.assert_absent("hunter2");
 }
 
@@ -161,7 +197,13 @@ fn metrics_carry_redacted_attributes() {
     let t = testing::pipeline();
     let meter = t.telemetry().handle().meter("shop");
     let counter = meter.u64_counter("orders").with_unit("{order}").build();
-    counter.add(2, &[KeyValue::new("kind", "online"), KeyValue::new("api_key", "hunter2")]);
+    counter.add(
+        2,
+        &[
+            KeyValue::new("kind", "online"),
+            KeyValue::new("api_key", "hunter2"),
+        ],
+    );
     let metrics = t.metrics();
     assert_eq!(metrics.one("orders").unit, "{order}");
     assert_eq!(metrics.counter("orders").len(), 1);
@@ -199,10 +241,14 @@ fn records_after_shutdown_harm_nobody() {
     t.run_sync(|| tracing::info!("before"));
     t.flush();
     let (telemetry, layer) = obs_core::builder("second")
-        .env(obs_core::config::Env::from_pairs([("LOG_FORMAT", "off"), ("LOG_FILE_PATH", "off")]))
+        .env(obs_core::config::Env::from_pairs([
+            ("LOG_FORMAT", "off"),
+            ("LOG_FILE_PATH", "off"),
+        ]))
         .build()
         .unwrap();
-    let subscriber = tracing_subscriber::layer::SubscriberExt::with(tracing_subscriber::registry(), layer);
+    let subscriber =
+        tracing_subscriber::layer::SubscriberExt::with(tracing_subscriber::registry(), layer);
     tracing::subscriber::with_default(subscriber, || {
         let span = tracing::info_span!("open");
         let report = telemetry.shutdown(Duration::from_secs(5));

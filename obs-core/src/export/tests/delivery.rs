@@ -1,14 +1,13 @@
 //! What is handed over arrives: completely, in order, with its resource and scope.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
+use tracing_subscriber::layer::SubscriberExt as _;
 
 use super::support::{LONG, account, log, log_record, span, start, start_with};
+use crate::config::Env;
 use crate::export::{Priority, Signal};
 use crate::testing::Receiver;
 
@@ -251,38 +250,27 @@ fn a_connection_is_kept_for_the_next_batch() {
     assert_eq!(receiver.connections(), 1);
 }
 
-/// Counts what comes from the sender thread; sees everything else and ignores it.
-struct Eavesdropper;
-
-static OVERHEARD: AtomicUsize = AtomicUsize::new(0);
-
-impl Subscriber for Eavesdropper {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        thread::current().name() == Some("obs-export")
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        OVERHEARD.fetch_add(1, Ordering::Relaxed);
-        Id::from_u64(1)
-    }
-
-    fn event(&self, _: &Event<'_>) {
-        OVERHEARD.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
-}
-
 #[test]
 fn nothing_of_the_senders_own_activity_is_captured() {
-    tracing::subscriber::set_global_default(Eavesdropper).expect("no other unit test installs one");
     let receiver = Receiver::start();
-    let (exporter, _reports) = start_with(&receiver, &[]);
-    log(&exporter, "x");
-    assert!(exporter.flush(LONG));
-    exporter.shutdown(LONG);
-    assert_eq!(OVERHEARD.load(Ordering::Relaxed), 0);
+    let endpoint = receiver.endpoint();
+    let env = Env::from_pairs([
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+        ("RUST_LOG", "trace"),
+        ("LOG_FORMAT", "off"),
+        ("LOG_FILE_PATH", "off"),
+    ]);
+    let (telemetry, layer) = crate::builder("test").env(env).quiet().build().unwrap();
+    // Only a global subscriber hears the sender thread; other tests of this binary have none.
+    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer))
+        .expect("no other unit test installs one");
+    for _ in 0..3 {
+        tracing::trace!(target: "mine", "x");
+        assert!(telemetry.flush(LONG));
+    }
+    let logs = receiver.logs();
+    let foreign: Vec<_> = logs.iter().filter(|log| log.scope.name != "mine").collect();
+    assert!(foreign.is_empty(), "{foreign:?}");
+    assert_eq!(logs.len(), 3);
+    assert!(receiver.spans().is_empty());
 }

@@ -11,8 +11,8 @@ use prost::Message;
 
 use crate::config::{Env, Problem, Reader};
 use crate::export::account::SignalReport;
-use crate::export::retry::RetryLimits;
 use crate::export::reporter::Report;
+use crate::export::retry::RetryLimits;
 use crate::export::{Exporter, Priority, Settings};
 use crate::propagation::{SpanId, TraceId};
 use crate::testing::Receiver;

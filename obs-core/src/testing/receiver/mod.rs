@@ -1,8 +1,8 @@
 //! An in-process OTLP/HTTP server that keeps what it is sent and answers as a test tells it to.
 
 mod handle;
-mod request;
 mod record;
+mod request;
 mod server;
 
 pub use self::handle::Receiver;
