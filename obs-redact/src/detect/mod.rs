@@ -1,0 +1,20 @@
+//! Rules by value: what a secret looks like in free text.
+//!
+//! Each rule is a scanner that looks only where something cheap to find says that it is worth it:
+//! at a literal such as `eyJ` or `://` (one vectorised search for many of them), at a `=` or `:`,
+//! at a dense run of digits. What it finds is verified on the spot, and the end of what was
+//! verified moves the scan forward, so that no byte is looked at again and again.
+
+mod anchor;
+mod bearer;
+mod card;
+mod jwt;
+mod pair;
+mod pem;
+mod url;
+mod value;
+mod vendor;
+
+#[cfg(feature = "json")]
+pub(crate) use self::card::is_card_number;
+pub(crate) use self::{anchor::Anchors, card::find_cards, pair::find_pairs, url::userinfo};
