@@ -107,6 +107,12 @@ impl Fields {
         }
     }
 
+    /// Whether one of the fields fills this context key.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn has(&self, key: ContextKey) -> bool {
+        self.entries.iter().any(|entry| entry.context == Some(key))
+    }
+
     pub(crate) fn message(&self) -> &str {
         self.slice(&self.message)
     }

@@ -176,12 +176,13 @@ where
             let Scratch { fields, outputs } = scratch;
             event.record(&mut fields.recorder(self.pipeline.rules()));
             let target = fields.log_target().unwrap_or(metadata.target());
+            let spans = span.as_ref().map(|span| span.scope()).unwrap_or_default();
             let record = LogRecord::new(
                 clock::unix_nanos(),
                 *metadata.level(),
                 target,
                 fields,
-                span.as_deref(),
+                &spans,
                 trace,
             );
             self.pipeline.log(&record, outputs);

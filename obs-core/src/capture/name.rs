@@ -26,6 +26,18 @@ pub(crate) enum ContextKey {
 impl ContextKey {
     pub(crate) const COUNT: usize = 8;
 
+    /// In the order in which a line shows them.
+    pub(crate) const ALL: [Self; Self::COUNT] = [
+        Self::RequestId,
+        Self::UserId,
+        Self::Ip,
+        Self::Method,
+        Self::Path,
+        Self::Route,
+        Self::StatusCode,
+        Self::Duration,
+    ];
+
     /// The key that an attribute of the semantic conventions fills.
     fn of(name: &str) -> Option<Self> {
         Some(match name {

@@ -3,9 +3,12 @@
 //! Only this folder can make them, and it fills [`Fields`] through a recorder that redacts; so what
 //! reaches a file, the terminal or the network has been redacted by construction.
 
+use std::sync::MutexGuard;
+
 use tracing::Level;
 
-use super::fields::{Fields, SpanKind, Status};
+use super::ContextKey;
+use super::fields::{Fields, SpanKind, Status, Value};
 use super::name::NameRules;
 use super::span::{Span, State};
 use crate::clock;
@@ -18,7 +21,7 @@ pub(crate) struct LogRecord<'r> {
     pub(crate) level: Level,
     pub(crate) target: &'r str,
     fields: &'r Fields,
-    span: Option<&'r Span>,
+    spans: &'r [MutexGuard<'r, State>],
     trace: Option<TraceIds>,
 }
 
@@ -36,7 +39,7 @@ impl<'r> LogRecord<'r> {
         level: Level,
         target: &'r str,
         fields: &'r Fields,
-        span: Option<&'r Span>,
+        spans: &'r [MutexGuard<'r, State>],
         trace: Option<TraceIds>,
     ) -> Self {
         Self {
@@ -44,7 +47,7 @@ impl<'r> LogRecord<'r> {
             level,
             target,
             fields,
-            span,
+            spans,
             trace,
         }
     }
@@ -58,9 +61,29 @@ impl<'r> LogRecord<'r> {
         self.fields
     }
 
-    /// The enclosing spans, inner first.
-    pub(crate) fn spans(&self) -> impl Iterator<Item = &'r Span> {
-        self.span.into_iter().flat_map(Span::scope)
+    /// The fields of the enclosing spans, inner first.
+    pub(crate) fn spans(&self) -> impl Iterator<Item = &'r Fields> {
+        self.spans.iter().map(|span| &span.fields)
+    }
+
+    /// What ties the record to a request: from the record itself, else from the nearest span that
+    /// knows it, by [`ContextKey::index`].
+    pub(crate) fn context(&self) -> [Option<(&'static str, Value<'r>)>; ContextKey::COUNT] {
+        let mut known = [const { None }; ContextKey::COUNT];
+        let mut offer = |fields: &'r Fields, is_own: bool| {
+            for (entry, value) in fields.iter() {
+                let Some(key) = entry.context else { continue };
+                // The duration of a span that is still open is nobody's.
+                if (is_own || key != ContextKey::Duration)
+                    && let Some(slot @ None) = known.get_mut(key.index())
+                {
+                    *slot = Some((entry.name, value));
+                }
+            }
+        };
+        offer(self.fields, true);
+        self.spans().for_each(|fields| offer(fields, false));
+        known
     }
 
     pub(crate) fn trace(&self) -> Option<TraceIds> {
@@ -89,7 +112,7 @@ pub(crate) fn own_record(
         level,
         OWN_TARGET,
         &fields,
-        None,
+        &[],
         None,
     ));
 }

@@ -74,7 +74,7 @@ impl Span {
         }
     }
 
-    /// The changing part. Never held while code of the program runs, and never two at a time.
+    /// The changing part. Never held while code of the program runs.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -84,9 +84,12 @@ impl Span {
         self.state().context.clone()
     }
 
-    /// This span and its ancestors, inner first.
-    pub(crate) fn scope(&self) -> impl Iterator<Item = &Self> {
+    /// The changing parts of this span and its ancestors, inner first. Always locked in this
+    /// direction, so that two threads never wait for each other.
+    pub(crate) fn scope(&self) -> Vec<MutexGuard<'_, State>> {
         std::iter::successors(Some(self), |span| span.parent.as_deref())
+            .map(Self::state)
+            .collect()
     }
 
     /// Start and now, in nanoseconds since the Unix epoch.

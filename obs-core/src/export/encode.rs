@@ -24,21 +24,12 @@ pub(crate) fn log_record(out: &mut Vec<u8>, record: &LogRecord<'_>, reserved: Re
         attribute(out, 6, entry.name, &value, reserved);
     }
     // A trace may be sampled out while its logs are kept: they must tell their request alone.
-    let mut known = [false; ContextKey::COUNT];
-    for (entry, _) in record.fields().iter() {
-        if let Some(known) = entry.context.and_then(|key| known.get_mut(key.index())) {
-            *known = true;
-        }
-    }
-    for span in record.spans() {
-        for (entry, value) in span.state().fields.iter() {
-            let Some(key) = entry.context.filter(|key| ON_EVERY_LOG.contains(key)) else {
-                continue;
-            };
-            if let Some(known) = known.get_mut(key.index()).filter(|known| !**known) {
-                *known = true;
-                attribute(out, 6, entry.name, &value, reserved);
-            }
+    let context = record.context();
+    for key in ON_EVERY_LOG {
+        if let Some(Some((name, value))) = context.get(key.index())
+            && !record.fields().has(key)
+        {
+            attribute(out, 6, name, value, reserved);
         }
     }
     if let Some(trace) = record.trace() {

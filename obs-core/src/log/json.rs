@@ -57,8 +57,8 @@ impl JsonLines {
             }
             push_value(out, &value);
         }
-        for span in record.spans() {
-            for (entry, value) in span.state().fields.iter() {
+        for fields in record.spans() {
+            for (entry, value) in fields.iter() {
                 if entry.context.is_none() && keys.insert(entry.name) {
                     push_key(out, entry.name);
                     push_value(out, &value);
@@ -68,55 +68,29 @@ impl JsonLines {
         out.extend_from_slice(b"}\n");
     }
 
-    /// What ties the line to a request: from the record itself, else from the nearest span.
+    /// What ties the line to a request and a trace.
     fn push_context(&self, out: &mut Vec<u8>, record: &LogRecord<'_>, keys: &mut Keys) {
-        let mut known = [false; ContextKey::COUNT];
-        for (entry, value) in record.fields().iter() {
-            if let Some(key) = entry.context {
-                self.push_context_value(out, key, &value, &mut known, keys);
-            }
-        }
-        for span in record.spans() {
-            for (entry, value) in span.state().fields.iter() {
-                // The duration of a span that is still open is nobody's.
-                if let Some(key) = entry.context
-                    && key != ContextKey::Duration
-                {
-                    self.push_context_value(out, key, &value, &mut known, keys);
-                }
+        for (key, value) in ContextKey::ALL.into_iter().zip(record.context()) {
+            let Some((_, value)) = value else { continue };
+            let name = self.context_name(key);
+            keys.insert(name);
+            push_key(out, name);
+            match (key, value) {
+                (ContextKey::Duration, Value::Double(seconds)) => push_millis(out, seconds),
+                (_, value) => push_value(out, &value),
             }
         }
         if let Some(trace) = record.trace() {
+            let (trace_id, span_id) = (trace.trace_id.hex(), trace.span_id.hex());
             for (camel, snake, id) in [
-                ("traceId", "trace_id", trace.trace_id.to_string()),
-                ("spanId", "span_id", trace.span_id.to_string()),
+                ("traceId", "trace_id", trace_id.as_str()),
+                ("spanId", "span_id", span_id.as_str()),
             ] {
                 let key = self.style.pick(camel, snake);
                 keys.insert(key);
                 push_key(out, key);
-                push_string(out, &id);
+                push_string(out, id);
             }
-        }
-    }
-
-    fn push_context_value(
-        &self,
-        out: &mut Vec<u8>,
-        key: ContextKey,
-        value: &Value<'_>,
-        known: &mut [bool; ContextKey::COUNT],
-        keys: &mut Keys,
-    ) {
-        let Some(known) = known.get_mut(key.index()).filter(|known| !**known) else {
-            return;
-        };
-        *known = true;
-        let name = self.context_name(key);
-        keys.insert(name);
-        push_key(out, name);
-        match (key, value) {
-            (ContextKey::Duration, Value::Double(seconds)) => push_millis(out, *seconds),
-            _ => push_value(out, value),
         }
     }
 

@@ -35,27 +35,29 @@ pub(super) fn push(out: &mut Vec<u8>, record: &LogRecord<'_>, colour: bool) {
     });
     out.push(b' ');
     push_visible(out, record.message(), true);
+    let context = record.context();
+    let known = |key: ContextKey| {
+        let (_, value) = context.get(key.index())?.as_ref()?;
+        Some(value)
+    };
+    if record.is_access() {
+        if let Some(status) = known(ContextKey::StatusCode) {
+            out.push(b' ');
+            push_value(out, status);
+        }
+        if let Some(Value::Double(seconds)) = known(ContextKey::Duration) {
+            push_display(out, format_args!(" in {:.3} ms", seconds * 1_000.0));
+        }
+    }
     for (entry, value) in record.fields().iter() {
-        push_field(out, entry.name, &value, colour);
+        // The line of a request says these in its own words.
+        if !(record.is_access() && entry.context.is_some()) {
+            push_field(out, entry.name, &value, colour);
+        }
     }
     // Of the enclosing spans only what ties lines together: the rest is in the files.
-    let request = record.spans().find_map(|span| {
-        let state = span.state();
-        let found = state
-            .fields
-            .iter()
-            .find(|(entry, _)| entry.context == Some(ContextKey::RequestId));
-        found.map(|(_, value)| {
-            let mut text = Vec::new();
-            push_value(&mut text, &value);
-            text
-        })
-    });
-    if let Some(request) = request.filter(|_| !record.is_access()) {
-        dim(out, colour, |out| {
-            out.extend_from_slice(b" request.id=");
-            out.extend_from_slice(&request);
-        });
+    if let Some(id) = known(ContextKey::RequestId) {
+        push_field(out, "request.id", id, colour);
     }
     out.push(b'\n');
 }

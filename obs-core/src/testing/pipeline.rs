@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -44,6 +45,7 @@ pub fn pipeline() -> TestPipeline {
 pub fn pipeline_with(vars: &[(&str, &str)]) -> TestPipeline {
     static COUNT: AtomicU32 = AtomicU32::new(0);
 
+    keep_callsites_open();
     let receiver = Receiver::start();
     let unique = format!(
         "obs-testing-{}-{}",
@@ -78,6 +80,14 @@ pub fn pipeline_with(vars: &[(&str, &str)]) -> TestPipeline {
     }
 }
 
+/// With a single subscriber alive, `tracing` asks the current thread's subscriber about a new call
+/// site, and a thread without one would close it for all. A second one, interested in everything,
+/// makes it ask each of them.
+fn keep_callsites_open() {
+    static INTERESTED: OnceLock<Dispatch> = OnceLock::new();
+    INTERESTED.get_or_init(|| Dispatch::new(tracing_subscriber::registry()));
+}
+
 impl TestPipeline {
     /// Runs a future inside the pipeline. Tasks that it spawns are outside, unless they are given
     /// the subscriber with `tracing::instrument::WithSubscriber`.
@@ -91,7 +101,6 @@ impl TestPipeline {
     }
 
     /// The pipeline under test.
-    #[must_use]
     pub fn telemetry(&self) -> &Telemetry {
         &self.telemetry
     }

@@ -100,6 +100,10 @@ impl Span {
     ///
     /// # Panics
     /// If it is missing or another.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "tests pass literals of many types"
+    )]
     pub fn has(&self, key: &str, value: impl ToString) -> &Self {
         assert_eq!(
             self.attribute(key),
@@ -272,6 +276,10 @@ impl Log {
     ///
     /// # Panics
     /// If it is missing or another.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "tests pass literals of many types"
+    )]
     pub fn has(&self, key: &str, value: impl ToString) -> &Self {
         assert_eq!(
             self.0.attribute(key),

@@ -1,0 +1,144 @@
+//! What a server is told before it runs.
+
+use std::fmt;
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use obs_core::{Error, Telemetry};
+use tokio::net::TcpListener;
+
+use super::app::App;
+use super::hooks::Hook;
+use super::run::{self, Outcome};
+use crate::health::Check;
+
+/// Runs an application until it is told to stop, and stops it in order.
+///
+/// It takes over the telemetry, because flushing it is the last step of stopping. See the
+/// [module](crate::server) for the phases.
+#[must_use = "a server does nothing until it serves"]
+pub struct Server {
+    pub(super) telemetry: Telemetry,
+    pub(super) health_path: Option<String>,
+    pub(super) checks: Vec<Check>,
+    pub(super) hooks: Vec<Hook>,
+    pub(super) shutdown_delay: Option<Duration>,
+    pub(super) shutdown_timeout: Option<Duration>,
+    pub(super) shutdown_on: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+impl Server {
+    /// A server with no health endpoints, checks or hooks.
+    pub fn new(telemetry: Telemetry) -> Self {
+        Self {
+            telemetry,
+            health_path: None,
+            checks: Vec::new(),
+            hooks: Vec::new(),
+            shutdown_delay: None,
+            shutdown_timeout: None,
+            shutdown_on: None,
+        }
+    }
+
+    /// Answers health probes under this path, before the application; see [`health`](crate::health).
+    pub fn health_at(self, path: impl Into<String>) -> Self {
+        Self {
+            health_path: Some(path.into()),
+            ..self
+        }
+    }
+
+    /// Adds a check, run in the background from the start on.
+    pub fn check(mut self, check: Check) -> Self {
+        self.checks.push(check);
+        self
+    }
+
+    /// Adds something to do when all requests are finished, for at most `deadline`.
+    ///
+    /// Hooks run in the order in which they were added. One that panics or takes too long is given
+    /// up and told in the log; the next one runs.
+    pub fn on_shutdown(
+        mut self,
+        name: &'static str,
+        deadline: Duration,
+        hook: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
+        self.hooks.push(Hook::new(name, deadline, hook));
+        self
+    }
+
+    /// How long to go on serving while unready; instead of `SHUTDOWN_DELAY`.
+    pub fn shutdown_delay(self, delay: Duration) -> Self {
+        Self {
+            shutdown_delay: Some(delay),
+            ..self
+        }
+    }
+
+    /// How long everything after the delay may take; instead of `SHUTDOWN_TIMEOUT`.
+    pub fn shutdown_timeout(self, timeout: Duration) -> Self {
+        Self {
+            shutdown_timeout: Some(timeout),
+            ..self
+        }
+    }
+
+    /// Stops when this future is done, instead of on SIGTERM and SIGINT, which are then not handled.
+    pub fn shutdown_on(self, stop: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self {
+            shutdown_on: Some(Box::pin(stop)),
+            ..self
+        }
+    }
+
+    /// Serves until stopped. A forced drain and a failed hook are told in the log; use
+    /// [`run`](Self::run) where the exit code shall tell them too.
+    ///
+    /// # Errors
+    /// If signals cannot be handled, or, with `OBS_CONFIG=strict`, if a setting is mistaken.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes all connections at once and skips the hooks.
+    pub async fn serve<A: App>(self, listener: TcpListener, app: A) -> Result<(), Error> {
+        Box::pin(run::until_stopped(self, listener, app))
+            .await
+            .map(|_| ())
+    }
+
+    /// Serves until stopped, and says how that went: 0 clean, 2 configuration or start, 3 requests had
+    /// to be cut off, 4 a hook failed.
+    ///
+    /// # Cancel safety
+    /// As [`serve`](Self::serve).
+    pub async fn run<A: App>(self, listener: TcpListener, app: A) -> ExitCode {
+        match Box::pin(run::until_stopped(self, listener, app)).await {
+            Ok(Outcome { drained: false, .. }) => ExitCode::from(run::EXIT_FORCED),
+            Ok(Outcome {
+                hooks_done: false, ..
+            }) => ExitCode::from(EXIT_HOOK_FAILED),
+            Ok(_) => ExitCode::SUCCESS,
+            Err(error) => {
+                tracing::error!(target: "obs::server", %error, "cannot serve");
+                ExitCode::from(EXIT_CONFIGURATION)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("health_path", &self.health_path)
+            .field("checks", &self.checks)
+            .field("hooks", &self.hooks)
+            .field("shutdown_delay", &self.shutdown_delay)
+            .field("shutdown_timeout", &self.shutdown_timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+const EXIT_CONFIGURATION: u8 = 2;
+const EXIT_HOOK_FAILED: u8 = 4;

@@ -1,0 +1,124 @@
+//! What stands between a connection and the application: probes, peer address, lame duck.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+
+use http::header::{self, HeaderValue};
+use http::{Request, Response, Version};
+use hyper::body::Incoming;
+use hyper::service::Service;
+use hyper_util::service::{TowerToHyperService, TowerToHyperServiceFuture};
+use pin_project_lite::pin_project;
+
+use super::app::App;
+use super::front_body::FrontBody;
+use crate::client_addr::ClientAddr;
+use crate::health::{Answer, Endpoints, Health};
+
+/// What all connections share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) endpoints: Option<Endpoints>,
+    pub(super) health: Arc<Health>,
+}
+
+/// The service of one connection.
+#[derive(Debug)]
+pub(super) struct Front<A> {
+    app: TowerToHyperService<A>,
+    shared: Arc<Shared>,
+    peer: ClientAddr,
+    /// Whether a request has arrived on the connection.
+    used: Arc<AtomicBool>,
+}
+
+impl<A> Front<A> {
+    pub(super) fn new(
+        app: A,
+        shared: Arc<Shared>,
+        peer: ClientAddr,
+        used: Arc<AtomicBool>,
+    ) -> Self {
+        Self {
+            app: TowerToHyperService::new(app),
+            shared,
+            peer,
+            used,
+        }
+    }
+}
+
+impl<A: App> Service<Request<Incoming>> for Front<A> {
+    type Response = Response<FrontBody<A::ResBody>>;
+    type Error = A::Error;
+    type Future = FrontFuture<A>;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        self.used.store(true, Ordering::Relaxed);
+        let endpoints = self.shared.endpoints.as_ref();
+        let probe = endpoints
+            .and_then(|endpoints| endpoints.answer(request.method(), request.uri().path()));
+        let version = request.version();
+        let source = match probe {
+            Some(answer) => Source::Probe {
+                answer: Some(answer),
+            },
+            None => {
+                request.extensions_mut().insert(self.peer);
+                Source::App {
+                    future: self.app.call(request),
+                }
+            }
+        };
+        FrontFuture {
+            source,
+            shared: self.shared.clone(),
+            version,
+        }
+    }
+}
+
+pin_project! {
+    /// Waits for the response head.
+    pub(super) struct FrontFuture<A: App> {
+        #[pin]
+        source: Source<TowerToHyperServiceFuture<A, Request<Incoming>>>,
+        shared: Arc<Shared>,
+        version: Version,
+    }
+}
+
+pin_project! {
+    #[project = ProjectedSource]
+    enum Source<F> {
+        Probe { answer: Option<Answer> },
+        App { #[pin] future: F },
+    }
+}
+
+impl<A: App> Future for FrontFuture<A> {
+    type Output = Result<Response<FrontBody<A::ResBody>>, A::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let mut response = match this.source.project() {
+            ProjectedSource::Probe { answer } => match answer.take() {
+                Some(answer) => answer.map(|content| FrontBody::Own { content }),
+                // Polled again after it was done, which a server does not do.
+                None => return Poll::Pending,
+            },
+            ProjectedSource::App { future } => {
+                ready!(future.poll(cx))?.map(|body| FrontBody::App { body })
+            }
+        };
+        // HTTP/2 has no such header; its connections are told to go away when the drain begins.
+        if *this.version <= Version::HTTP_11 && this.shared.health.is_stopping() {
+            response
+                .headers_mut()
+                .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        Poll::Ready(Ok(response))
+    }
+}

@@ -1,0 +1,51 @@
+//! The settings that the server reads from the environment.
+
+use std::time::Duration;
+
+use obs_core::config::{Env, Reader};
+use obs_core::{Environment, Error, TelemetryHandle};
+
+/// Times of shutdown and health, after the environment was read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Settings {
+    /// `None` where the default applies, which depends on the signal.
+    pub(super) shutdown_delay: Option<Duration>,
+    pub(super) shutdown_timeout: Duration,
+    pub(super) check_timeout: Duration,
+}
+
+impl Settings {
+    /// Reads `SHUTDOWN_DELAY`, `SHUTDOWN_TIMEOUT` and `HEALTH_CHECK_TIMEOUT`.
+    ///
+    /// Mistakes are one warning that lists all of them, or an error with `OBS_CONFIG=strict`.
+    pub(super) fn read(handle: &TelemetryHandle) -> Result<Self, Error> {
+        let env: &Env = handle.env();
+        let reader = Reader::new(env);
+        let settings = Self {
+            shutdown_delay: reader
+                .text("SHUTDOWN_DELAY")
+                .map(|_| reader.duration("SHUTDOWN_DELAY", default_delay(handle))),
+            shutdown_timeout: reader.duration("SHUTDOWN_TIMEOUT", Duration::from_secs(30)),
+            check_timeout: reader.duration("HEALTH_CHECK_TIMEOUT", Duration::from_secs(5)),
+        };
+        let problems = reader.into_problems();
+        if problems.is_empty() {
+            return Ok(settings);
+        }
+        if env.var("OBS_CONFIG") == Some("strict") {
+            return Err(Error::settings(problems));
+        }
+        let list: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        tracing::warn!(target: "obs::server", "settings not used as written: {}", list.join("; "));
+        Ok(settings)
+    }
+}
+
+/// Long enough for a Kubernetes endpoint to be taken out of every proxy; nobody waits at a desk.
+pub(super) fn default_delay(handle: &TelemetryHandle) -> Duration {
+    if handle.environment() == Environment::Production {
+        Duration::from_secs(5)
+    } else {
+        Duration::ZERO
+    }
+}

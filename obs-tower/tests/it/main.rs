@@ -1,0 +1,16 @@
+//! What the crate promises, through its public API.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod observed;
+mod support;
+
+mod attributes;
+mod endings;
+mod health;
+mod request_id;
+mod shutdown;
