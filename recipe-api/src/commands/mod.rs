@@ -1,0 +1,8 @@
+//! What the subcommands do.
+
+mod run;
+mod seed;
+mod serve;
+mod terminal;
+
+pub use self::run::run;
