@@ -23,7 +23,9 @@ impl Guard {
 
 /// Installs the pipeline globally, at the sampling ratio of the main figure.
 pub(crate) fn install(log_dir: &Path, endpoint: &str) -> Result<Guard, Box<dyn Error>> {
-    let log_dir = log_dir.to_str().ok_or("the log folder's name is not UTF-8")?;
+    let log_dir = log_dir
+        .to_str()
+        .ok_or("the log folder's name is not UTF-8")?;
     let env = Env::from_pairs([
         ("APP_ENV", "production"),
         ("LOG_FILE_PATH", log_dir),

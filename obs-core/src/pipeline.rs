@@ -96,7 +96,8 @@ impl Pipeline {
             .filter(|exporter| exporter.sends_traces())
         {
             buffers.wire.clear();
-            encode::span(&mut buffers.wire, record, self.reserved);
+            let redactor = self.rules.redactor();
+            encode::span(&mut buffers.wire, record, redactor, self.reserved);
             let failed = record.status == crate::capture::Status::Error;
             let priority = if failed {
                 Priority::Error
@@ -114,6 +115,15 @@ impl Pipeline {
         if self.filter.captures_event("obs", level) {
             own_record(&self.rules, level, message, |record| {
                 self.log(record, &mut OutputBuffers::default())
+            });
+        }
+    }
+
+    /// Says something to the outputs of this process only.
+    pub(crate) fn say_here(&self, level: Level, message: &str) {
+        if self.filter.captures_event("obs", level) {
+            own_record(&self.rules, level, message, |record| {
+                self.outputs.write(record, &mut Vec::new());
             });
         }
     }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use obs_redact::Redactor;
 use opentelemetry::metrics::Meter;
+use tracing::Level;
 
 use crate::config::Env;
 use crate::pipeline::Pipeline;
@@ -186,21 +187,32 @@ impl Pipeline {
         }
         let started = Instant::now();
         // Files first: they take milliseconds, and are what remains if the network takes the rest.
-        let written = self.outputs.flush(timeout / 2);
+        let lines_written = self.outputs.flush(timeout / 2);
         #[cfg(feature = "otlp")]
         let signals = self.shutdown_export(timeout.saturating_sub(started.elapsed()));
-        let closed = self
-            .outputs
-            .close(timeout.saturating_sub(started.elapsed()));
-        ShutdownReport {
+        let mut report = ShutdownReport {
             log_lines: self.outputs.counts(),
-            lines_written: written && closed,
+            lines_written,
             #[cfg(feature = "otlp")]
             signals,
             took: started.elapsed(),
+        };
+        if report.is_complete() {
+            self.say_here(Level::INFO, &format!("telemetry ended: {report}"));
+        } else {
+            self.say_here(
+                Level::WARN,
+                &format!("telemetry ended with losses: {report}"),
+            );
         }
+        // The line above and what came meanwhile is little; it is not worth losing.
+        let left = timeout.saturating_sub(started.elapsed()).max(MIN_CLOSE);
+        report.lines_written &= self.outputs.close(left);
+        report
     }
 }
+
+const MIN_CLOSE: Duration = Duration::from_millis(100);
 
 #[derive(Default)]
 struct Completion {

@@ -2,7 +2,10 @@
 //!
 //! What a client can choose freely never becomes a metric attribute; here it is folded.
 
+use std::borrow::Cow;
+
 use http::{Method, Uri, Version};
+use obs_redact::Redactor;
 
 /// A request method, folded to the methods that the conventions know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +111,19 @@ pub(crate) fn host(value: &str) -> Option<(&str, Option<u16>)> {
 pub(crate) fn bounded(text: &str, max_bytes: usize) -> &str {
     text.get(..text.floor_char_boundary(max_bytes))
         .unwrap_or_default()
+}
+
+/// What of a text that a client chose is recorded: all of it, or its head.
+///
+/// A text that has to be cut is redacted first: a secret that loses its end at the cut is not
+/// recognised any more.
+pub(crate) fn excerpt<'t>(text: &'t str, max_bytes: usize, redactor: &Redactor) -> Cow<'t, str> {
+    if text.len() <= max_bytes {
+        return text.into();
+    }
+    let mut redacted = redactor.redact_text(text).into_owned();
+    redacted.truncate(redacted.floor_char_boundary(max_bytes));
+    redacted.into()
 }
 
 /// Longest `user_agent.original`.

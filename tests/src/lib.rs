@@ -1,1 +1,28 @@
-//! Placeholder while the workspace is laid out.
+//! The harness of the end-to-end tests: the real program, a client, and what came out of it.
+//!
+//! # Reading order
+//! - [`service`]: starts `recipe-api` as a child process and ends it.
+//! - [`http`]: asks it over a plain socket, also what no proper client would ask.
+//! - [`logs`], [`otlp`]: what it wrote to its log files, and what it sent to a
+//!   [receiver](obs_core::testing::Receiver).
+//! - [`secret`]: values that must not come out anywhere.
+//! - [`guide`]: the commands of a Markdown file.
+//! - [`folder`], [`wait`]: a folder for each test, and waiting for a condition.
+//!
+//! A test whose harness fails has failed, so the functions here panic instead of returning errors.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a test that cannot go on has failed"
+)]
+
+pub mod folder;
+pub mod guide;
+pub mod http;
+pub mod logs;
+pub mod otlp;
+pub mod secret;
+pub mod service;
+pub mod wait;

@@ -7,6 +7,7 @@
 //! # Source
 //! opentelemetry-proto 1.x, `logs/v1/logs.proto`, `trace/v1/trace.proto`, `common/v1/common.proto`.
 
+use obs_redact::Redactor;
 use tracing::Level;
 
 use crate::capture::{ContextKey, LogRecord, SpanRecord, Status, Value};
@@ -48,10 +49,15 @@ const ON_EVERY_LOG: [ContextKey; 4] = [
 ];
 
 /// Appends a `Span` message.
-pub(crate) fn span(out: &mut Vec<u8>, span: &SpanRecord<'_>, reserved: Reserved) {
+pub(crate) fn span(
+    out: &mut Vec<u8>,
+    span: &SpanRecord<'_>,
+    redactor: &Redactor,
+    reserved: Reserved,
+) {
     bytes(out, 1, &span.context.trace_id.to_bytes());
     bytes(out, 2, &span.context.span_id.to_bytes());
-    trace_state(out, 3, span.context);
+    trace_state(out, 3, span.context, redactor);
     if let Some(parent) = span.parent_id {
         bytes(out, 4, &parent.to_bytes());
     }
@@ -66,7 +72,7 @@ pub(crate) fn span(out: &mut Vec<u8>, span: &SpanRecord<'_>, reserved: Reserved)
         let mut message = Vec::with_capacity(48);
         bytes(&mut message, 1, &link.trace_id.to_bytes());
         bytes(&mut message, 2, &link.span_id.to_bytes());
-        trace_state(&mut message, 3, link);
+        trace_state(&mut message, 3, link, redactor);
         fixed32(&mut message, 6, link.flags.to_bits().into());
         bytes(out, 13, &message);
     }
@@ -96,10 +102,11 @@ fn flags(span: &SpanRecord<'_>) -> u32 {
     u32::from(span.context.flags.to_bits()) | HAS_IS_REMOTE | remote
 }
 
-fn trace_state(out: &mut Vec<u8>, field: u32, context: &TraceContext) {
+/// What a caller put into its trace state is redacted here, and passed on to callees as it came.
+fn trace_state(out: &mut Vec<u8>, field: u32, context: &TraceContext, redactor: &Redactor) {
     let header = context.state().as_str();
     if !header.is_empty() {
-        bytes(out, field, header.as_bytes());
+        bytes(out, field, redactor.redact_text(header).as_bytes());
     }
 }
 

@@ -187,7 +187,7 @@ impl Exchange {
             &self.span,
             &AccessRecord {
                 method: self.method.name(),
-                path: semconv::bounded(path, semconv::MAX_TARGET_BYTES),
+                path: &semconv::excerpt(path, semconv::MAX_TARGET_BYTES, &self.observer.redactor),
                 client: self.client,
                 status,
                 error_type,

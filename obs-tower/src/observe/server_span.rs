@@ -40,8 +40,13 @@ fn make<B>(request: &Request<B>, arrival: &Arrival<'_>, redactor: &Redactor) -> 
         request_id,
     } = *arrival;
     let (uri, headers) = (request.uri(), request.headers());
-    let original = (!method.is_known())
-        .then(|| semconv::bounded(request.method().as_str(), semconv::MAX_METHOD_BYTES));
+    let original = (!method.is_known()).then(|| {
+        semconv::excerpt(
+            request.method().as_str(),
+            semconv::MAX_METHOD_BYTES,
+            redactor,
+        )
+    });
     let query = uri.query().map(|query| redactor.redact_query(query));
     let authority = uri.authority().map(http::uri::Authority::as_str);
     let host = authority
@@ -57,15 +62,15 @@ fn make<B>(request: &Request<B>, arrival: &Arrival<'_>, redactor: &Redactor) -> 
         otel.status_code = field::Empty,
         request.id = request_id.as_str(),
         http.request.method = method.name(),
-        http.request.method_original = original,
+        http.request.method_original = original.as_deref(),
         url.scheme = scheme,
-        url.path = semconv::bounded(uri.path(), semconv::MAX_TARGET_BYTES),
+        url.path = &*semconv::excerpt(uri.path(), semconv::MAX_TARGET_BYTES, redactor),
         url.query = query.as_deref().map(|query| semconv::bounded(query, semconv::MAX_TARGET_BYTES)),
         http.route = route,
         server.address = host.map(|(address, _)| address),
         server.port = host.and_then(|(_, port)| port),
         client.address = client.map(|client| field::display(client.ip())),
-        user_agent.original = user_agent.map(|agent| semconv::bounded(agent, semconv::MAX_USER_AGENT_BYTES)),
+        user_agent.original = user_agent.map(|agent| semconv::excerpt(agent, semconv::MAX_USER_AGENT_BYTES, redactor)).as_deref(),
         network.protocol.version = protocol_version,
         http.response.status_code = field::Empty,
         "error.type" = field::Empty,

@@ -78,12 +78,11 @@ pub(super) async fn until_stopped<A: App>(
     drop(monitor);
     let hooks_done = hooks::run_all(hooks, deadlines.hooks).await;
     tracing::info!(target: "obs::server", "stopped, flushing telemetry");
-    let left = deadlines
-        .end
-        .saturating_duration_since(Instant::now())
-        .max(MIN_FLUSH);
+    let left = deadlines.end.saturating_duration_since(Instant::now());
     // What was lost, the telemetry itself says.
-    let _report = telemetry.shutdown_async(left).await;
+    let _report = telemetry
+        .shutdown_async(left.clamp(MIN_FLUSH, MAX_FLUSH))
+        .await;
     Ok(Outcome {
         drained,
         hooks_done,
@@ -200,3 +199,7 @@ const FORCE_GRACE: Duration = Duration::from_millis(250);
 
 /// The flush is tried even where hooks have used up the time.
 const MIN_FLUSH: Duration = Duration::from_millis(500);
+
+/// A backend that takes nothing for so long will not be there in the rest of the time either, and
+/// a restart should not last longer for it.
+const MAX_FLUSH: Duration = Duration::from_secs(5);
