@@ -132,7 +132,8 @@ impl Builder {
         self
     }
 
-    /// Does not tell at start what is on: for commands that run and end.
+    /// Does not tell at start what is on, nor at the end that all went well: for commands that run
+    /// and end.
     pub fn quiet(mut self) -> Self {
         self.announce = false;
         self
@@ -155,7 +156,6 @@ impl Builder {
     where
         S: Subscriber + for<'l> LookupSpan<'l>,
     {
-        let announce = self.announce;
         let spokesman = Spokesman::default();
         let (pipeline, problems) = self.assemble(&spokesman)?;
         let pipeline = Arc::new(pipeline);
@@ -164,7 +164,7 @@ impl Builder {
         let layer =
             CaptureLayer::new::<S>(Arc::clone(&pipeline)).with_filter(pipeline.filter.clone());
         let telemetry = Telemetry::new(pipeline);
-        telemetry.announce(announce, &problems);
+        telemetry.announce(&problems);
         Ok((telemetry, layer))
     }
 
@@ -262,6 +262,7 @@ impl Builder {
             exporter,
             #[cfg(feature = "otlp")]
             reserved,
+            announces: self.announce,
             ended: AtomicBool::new(false),
             env,
         };
@@ -340,8 +341,8 @@ fn redactor(env: &Env) -> Result<Redactor, Error> {
 
 impl Telemetry {
     /// Tells at start what is on and what was mistaken.
-    fn announce(&self, announce: bool, problems: &[Problem]) {
-        if announce {
+    fn announce(&self, problems: &[Problem]) {
+        if self.pipeline().announces {
             for line in self.handle().summary() {
                 self.pipeline().say(Level::INFO, &line);
             }

@@ -31,6 +31,8 @@ pub(crate) struct Pipeline {
     pub(crate) exporter: Option<Exporter>,
     #[cfg(feature = "otlp")]
     pub(crate) reserved: Reserved,
+    /// Whether start and end are told when all is well.
+    pub(crate) announces: bool,
     pub(crate) ended: AtomicBool,
 }
 

@@ -198,7 +198,9 @@ impl Pipeline {
             took: started.elapsed(),
         };
         if report.is_complete() {
-            self.say_here(Level::INFO, &format!("telemetry ended: {report}"));
+            if self.announces {
+                self.say_here(Level::INFO, &format!("telemetry ended: {report}"));
+            }
         } else {
             self.say_here(
                 Level::WARN,

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, sync::Arc};
 
 use crate::{
     REDACTED,
-    detect::{Anchors, find_cards, find_pairs},
+    detect::{Anchors, SHORTEST_PLAIN, find_cards, find_pairs},
     field::FieldRules,
     findings::{Findings, redact, repeat},
     pattern::Patterns,
@@ -228,12 +228,23 @@ impl Redactor {
             patterns,
             anchors,
         } = &*self.policy;
-        anchors.find_vendor_keys(findings, rules);
-        anchors.find_shapes(findings, rules);
-        find_pairs(findings, rules);
-        find_cards(findings);
+        // Most fields are short words and numbers: looking at them once is cheaper than searching.
+        if !is_short_and_plain(findings.bytes()) {
+            anchors.find_vendor_keys(findings, rules);
+            anchors.find_shapes(findings, rules);
+            find_pairs(findings, rules);
+            find_cards(findings);
+        }
         patterns.find(findings);
     }
+}
+
+/// Whether no rule by value can find anything in a text, whatever it says.
+fn is_short_and_plain(text: &[u8]) -> bool {
+    text.len() < SHORTEST_PLAIN
+        && text.iter().all(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'/' | b'{' | b'}')
+        })
 }
 
 impl Default for Redactor {

@@ -151,6 +151,24 @@ impl Fields {
         }
     }
 
+    /// A copy for a span, with some room for what is recorded later.
+    pub(crate) fn for_span(&self) -> Self {
+        let mut entries = Vec::with_capacity(self.entries.len() + LATER_FIELDS);
+        entries.extend_from_slice(&self.entries);
+        let mut text = String::with_capacity(self.text.len() + LATER_TEXT);
+        text.push_str(&self.text);
+        Self {
+            entries,
+            text,
+            message: self.message.clone(),
+            otel_name: self.otel_name.clone(),
+            kind: self.kind,
+            status: self.status,
+            status_description: self.status_description.clone(),
+            log_target: self.log_target.clone(),
+        }
+    }
+
     /// Takes over the fields of `other`, which were recorded later.
     pub(crate) fn merge(&mut self, other: &Self) {
         let offset = self.text.len();
@@ -221,6 +239,9 @@ impl Fields {
         start..self.text.len()
     }
 }
+
+const LATER_FIELDS: usize = 2;
+const LATER_TEXT: usize = 16;
 
 /// Records fields into [`Fields`]; the only way in, and it redacts.
 pub(crate) struct Recorder<'f> {

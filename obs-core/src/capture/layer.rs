@@ -9,7 +9,6 @@ use tracing::{Dispatch, Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::fields::Fields;
 use super::record::{LogRecord, SpanRecord, TraceIds};
 use super::span::{Origin, Span};
 use crate::clock;
@@ -122,8 +121,10 @@ where
         if is_suppressed() {
             return;
         }
-        let mut fields = Fields::default();
-        attributes.record(&mut fields.recorder(self.pipeline.rules()));
+        let fields = with_scratch(|scratch| {
+            attributes.record(&mut scratch.fields.recorder(self.pipeline.rules()));
+            scratch.fields.for_span()
+        });
         let (origin, context) = self.place(attributes, &cx);
         let span = Span::open(attributes.metadata(), origin, context, fields);
         if let Some(registered) = cx.span(id) {

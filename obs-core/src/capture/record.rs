@@ -22,7 +22,29 @@ pub(crate) struct LogRecord<'r> {
     pub(crate) target: &'r str,
     fields: &'r Fields,
     spans: &'r [MutexGuard<'r, State>],
+    context: Context<'r>,
     trace: Option<TraceIds>,
+}
+
+/// Name and value of what is known, by [`ContextKey::index`].
+pub(crate) type Context<'r> = [Option<(&'static str, Value<'r>)>; ContextKey::COUNT];
+
+fn context_of<'r>(own: &'r Fields, spans: &'r [MutexGuard<'r, State>]) -> Context<'r> {
+    let mut known = [const { None }; ContextKey::COUNT];
+    let mut offer = |fields: &'r Fields, is_own: bool| {
+        for (entry, value) in fields.iter() {
+            let Some(key) = entry.context else { continue };
+            // The duration of a span that is still open is nobody's.
+            if (is_own || key != ContextKey::Duration)
+                && let Some(slot @ None) = known.get_mut(key.index())
+            {
+                *slot = Some((entry.name, value));
+            }
+        }
+    };
+    offer(own, true);
+    spans.iter().for_each(|span| offer(&span.fields, false));
+    known
 }
 
 /// The trace that a log record belongs to.
@@ -48,6 +70,7 @@ impl<'r> LogRecord<'r> {
             target,
             fields,
             spans,
+            context: context_of(fields, spans),
             trace,
         }
     }
@@ -68,22 +91,8 @@ impl<'r> LogRecord<'r> {
 
     /// What ties the record to a request: from the record itself, else from the nearest span that
     /// knows it, by [`ContextKey::index`].
-    pub(crate) fn context(&self) -> [Option<(&'static str, Value<'r>)>; ContextKey::COUNT] {
-        let mut known = [const { None }; ContextKey::COUNT];
-        let mut offer = |fields: &'r Fields, is_own: bool| {
-            for (entry, value) in fields.iter() {
-                let Some(key) = entry.context else { continue };
-                // The duration of a span that is still open is nobody's.
-                if (is_own || key != ContextKey::Duration)
-                    && let Some(slot @ None) = known.get_mut(key.index())
-                {
-                    *slot = Some((entry.name, value));
-                }
-            }
-        };
-        offer(self.fields, true);
-        self.spans().for_each(|fields| offer(fields, false));
-        known
+    pub(crate) fn context(&self) -> &Context<'r> {
+        &self.context
     }
 
     pub(crate) fn trace(&self) -> Option<TraceIds> {

@@ -76,8 +76,8 @@ impl JsonLines {
             keys.insert(name);
             push_key(out, name);
             match (key, value) {
-                (ContextKey::Duration, Value::Double(seconds)) => push_millis(out, seconds),
-                (_, value) => push_value(out, &value),
+                (ContextKey::Duration, Value::Double(seconds)) => push_millis(out, *seconds),
+                _ => push_value(out, value),
             }
         }
         if let Some(trace) = record.trace() {

@@ -221,6 +221,7 @@ impl Digits {
 const CHUNK: usize = 16;
 /// Thirteen digits in two chunks leave seven in one of them; groups leave more.
 const FEWEST_IN_CHUNK: usize = 7;
+pub(super) const FEWEST_DIGITS: usize = 13;
 const MOST_DIGITS: usize = 19;
 /// 19 digits in five groups.
 const LONGEST: usize = 23;

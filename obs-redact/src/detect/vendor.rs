@@ -187,5 +187,19 @@ const KEYS: &[Key] = &[
     key("hvs.", Alphabet::Base64Url, 20, Start::Token),
 ];
 
+/// The length of the shortest key.
+pub(super) const SHORTEST: usize = {
+    let mut shortest = TWILIO.prefix.len() + TWILIO.shortest;
+    let mut rest = KEYS;
+    while let [key, tail @ ..] = rest {
+        let length = key.prefix.len() + key.shortest;
+        if length < shortest {
+            shortest = length;
+        }
+        rest = tail;
+    }
+    shortest
+};
+
 const LOOKED_AT: usize = 64;
 const LONG_WORD: usize = 20;
