@@ -12,6 +12,7 @@ use obs_core::Telemetry;
 use obs_tower::{Check, Server};
 use thiserror::Error;
 use tokio::net::TcpListener;
+use tracing::Instrument;
 
 use crate::{
     config::Config,
@@ -43,7 +44,12 @@ impl App {
         })?;
         let store = Store::open(&config.data_dir).await?;
         let demo_recipes = if store.is_empty().await? {
-            store.import(&demo::recipes()?).await?.loaded
+            let load = tracing::info_span!("load demo recipes");
+            store
+                .import(&demo::recipes()?)
+                .instrument(load)
+                .await?
+                .loaded
         } else {
             0
         };

@@ -7,7 +7,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -24,6 +24,8 @@ use crate::{
 /// What the program is started with: nothing of the test's own environment but `PATH`.
 #[derive(Debug)]
 pub struct Setup {
+    package: &'static str,
+    program: &'static str,
     folder: Arc<Folder>,
     variables: BTreeMap<String, String>,
     arguments: Vec<String>,
@@ -40,6 +42,8 @@ impl Setup {
     #[must_use]
     pub fn in_folder(folder: Arc<Folder>) -> Self {
         let setup = Self {
+            package: "recipe-api",
+            program: "recipe-api",
             variables: BTreeMap::new(),
             arguments: Vec::new(),
             folder,
@@ -50,6 +54,16 @@ impl Setup {
             .var("PORT", "0")
             .var("DATA_DIR", data)
             .var("LOG_FILE_PATH", logs)
+    }
+
+    /// An example instead of the service.
+    #[must_use]
+    pub fn example(program: &'static str) -> Self {
+        Self {
+            package: "obs-examples",
+            program,
+            ..Self::new()
+        }
     }
 
     /// Sets a variable.
@@ -117,7 +131,7 @@ impl Setup {
     }
 
     fn spawn(self) -> Program {
-        let mut child = Command::new(binary())
+        let mut child = Command::new(binary(self.package, self.program))
             .args(&self.arguments)
             .env_clear()
             .envs(env::var_os("PATH").map(|path| ("PATH", path)))
@@ -362,16 +376,23 @@ impl Output {
     }
 }
 
-/// The program, built once with its own features: those of the tests must not help it.
+/// A program, built once with its own features: those of the tests must not help it.
 ///
 /// It is built where the tests were built, so that what they have in common is not built twice.
+///
+/// # Panics
+/// If it does not build.
 #[must_use]
-pub fn binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(build)
+pub fn binary(package: &'static str, program: &'static str) -> PathBuf {
+    static BUILT: Mutex<BTreeMap<&str, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    built
+        .entry(program)
+        .or_insert_with(|| build(package, program))
+        .clone()
 }
 
-fn build() -> PathBuf {
+fn build(package: &str, program: &str) -> PathBuf {
     let test = env::current_exe().expect("a running test has a path");
     let profile_folder = test
         .ancestors()
@@ -392,16 +413,16 @@ fn build() -> PathBuf {
         }
     }
     let built = build
-        .args(["build", "--locked", "--package", "recipe-api"])
-        .args(["--profile", profile, "--target-dir"])
+        .args(["build", "--locked", "--package", package])
+        .args(["--bin", program, "--profile", profile, "--target-dir"])
         .arg(target_folder)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("cargo can be started");
     assert!(
         built.status.success(),
-        "recipe-api does not build\n{}",
+        "{program} does not build\n{}",
         String::from_utf8_lossy(&built.stderr)
     );
-    profile_folder.join("recipe-api")
+    profile_folder.join(program)
 }
