@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use obs_redact::Redactor;
 use tracing::level_filters::LevelFilter;
+use tracing::subscriber::NoSubscriber;
 use tracing::{Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -203,16 +204,18 @@ impl Builder {
     /// # Ok(()) }
     /// ```
     pub fn init(mut self) -> Result<Telemetry, Error> {
+        // Asked before files are opened and threads started; the answers below settle races.
+        if tracing::dispatcher::get_default(|current| !current.is::<NoSubscriber>()) {
+            return Err(Error::already_installed("a global `tracing` subscriber"));
+        }
         let layers = std::mem::take(&mut self.layers);
         let (telemetry, layer) = self.build()?;
         // An empty list of layers would be interested in nothing, on behalf of all.
         let layers = (!layers.is_empty()).then_some(layers);
         let subscriber = tracing_subscriber::registry().with(layers).with(layer);
-        if tracing::subscriber::set_global_default(subscriber).is_err() {
-            telemetry.shutdown(Duration::ZERO);
-            return Err(Error::already_installed("a global `tracing` subscriber"));
-        }
         install_log_bridge(&telemetry.pipeline().filter)?;
+        tracing::subscriber::set_global_default(subscriber)
+            .map_err(|_| Error::already_installed("a global `tracing` subscriber"))?;
         #[cfg(feature = "otlp")]
         crate::otel::install_global(telemetry.pipeline());
         Ok(telemetry)
@@ -245,6 +248,8 @@ impl Builder {
         let rules = NameRules::new(redactor);
         #[cfg(feature = "otlp")]
         let export = crate::export::Settings::read(&reader);
+        check_server_settings(&reader);
+        reader.refuse(NOT_HONOURED);
         let problems = reader.into_problems();
         if strict && !problems.is_empty() {
             return Err(Error::settings(problems));
@@ -269,6 +274,44 @@ impl Builder {
         Ok((pipeline, problems))
     }
 }
+
+/// The server reads its settings when it starts. They are looked at here so that all mistakes are
+/// told together.
+fn check_server_settings(reader: &Reader<'_>) {
+    for (name, default) in [
+        ("HEALTH_CHECK_TIMEOUT", 5),
+        ("SHUTDOWN_DELAY", 0),
+        ("SHUTDOWN_TIMEOUT", 30),
+    ] {
+        // Only the note of a mistake is wanted.
+        let _value = reader.duration(name, Duration::from_secs(default));
+    }
+}
+
+/// Variables of the specification and of this project that do nothing yet. Who sets one should
+/// know.
+const NOT_HONOURED: &[&str] = &[
+    "LOG_MAX_SIZE",
+    "LOG_MAX_FILES",
+    "OBS_KEEP",
+    "OBS_KEEP_RATE",
+    "OBS_KEEP_SLOW",
+    "OBS_SPOOL_DIR",
+    "OTEL_ATTRIBUTE_COUNT_LIMIT",
+    "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+    "OTEL_BLRP_EXPORT_TIMEOUT",
+    "OTEL_BSP_EXPORT_TIMEOUT",
+    "OTEL_CONFIG_FILE",
+    "OTEL_EXPORTER_OTLP_CERTIFICATE",
+    "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+    "OTEL_EXPORTER_OTLP_CLIENT_KEY",
+    "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
+    "OTEL_PROPAGATORS",
+    "PROPAGATE_TO",
+    "RATE_LIMIT_ENABLED",
+    "SENTRY_DSN",
+    "TRUSTED_PROXIES",
+];
 
 /// Through whom the sender, which is started before the pipeline is whole, speaks once it is.
 type Spokesman = Arc<OnceLock<Weak<Pipeline>>>;
@@ -320,6 +363,7 @@ fn redactor(env: &Env) -> Result<Redactor, Error> {
     for pattern in list("REDACT_PATTERNS", &[';', '\n']) {
         builder = builder.pattern(pattern);
     }
+    reader.refuse(&["REDACT_HMAC_KEY", "REDACT_HMAC_KEY_FILE"]);
     if let Some(mode) = reader.text("REDACT_MODE").filter(|mode| *mode != "mask") {
         reader.problem("REDACT_MODE", mode, "mask", "nothing");
     }
@@ -355,7 +399,8 @@ impl Telemetry {
                 // Writing to a string cannot fail.
                 let _always = write!(message, "\n- {problem}");
             }
-            self.pipeline().say(Level::WARN, &message);
+            // Whatever the log level: who turned warnings off would not know that it was not done.
+            self.pipeline().say_always(Level::WARN, &message);
         }
     }
 }

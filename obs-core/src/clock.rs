@@ -1,6 +1,14 @@
 //! The only reader of wall-clock time, and its RFC 3339 form.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// When a wait that may last so long is over. A wait for ever lasts a year.
+pub(crate) fn deadline(timeout: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(timeout).unwrap_or(now + YEAR)
+}
+
+const YEAR: Duration = Duration::from_hours(365 * 24);
 
 /// Nanoseconds since the Unix epoch, UTC.
 pub(crate) fn unix_nanos() -> u64 {

@@ -115,10 +115,15 @@ impl Pipeline {
     /// Says something about the pipeline itself, through its own outputs.
     pub(crate) fn say(&self, level: Level, message: &str) {
         if self.filter.captures_event("obs", level) {
-            own_record(&self.rules, level, message, |record| {
-                self.log(record, &mut OutputBuffers::default())
-            });
+            self.say_always(level, message);
         }
+    }
+
+    /// As [`say`](Self::say), whatever the log level is.
+    pub(crate) fn say_always(&self, level: Level, message: &str) {
+        own_record(&self.rules, level, message, |record| {
+            self.log(record, &mut OutputBuffers::default());
+        });
     }
 
     /// Says something to the outputs of this process only.

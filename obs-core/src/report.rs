@@ -22,7 +22,8 @@ pub struct LineCounts {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ShutdownReport {
-    /// Lines of the combined file, or of the terminal where there is no file.
+    /// Lines written to the combined file, or to the terminal where there is no file; losses of all
+    /// outputs.
     pub log_lines: LineCounts,
     /// Whether all lines that were waiting are written.
     pub lines_written: bool,
@@ -63,6 +64,9 @@ impl fmt::Display for ShutdownReport {
             "log lines: {written} written, {} lost",
             dropped_full + dropped_failed
         )?;
+        if !self.lines_written {
+            f.write_str(", some not written in time")?;
+        }
         #[cfg(feature = "otlp")]
         for signal in &self.signals {
             write!(f, "; {signal}")?;

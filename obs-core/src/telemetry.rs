@@ -70,8 +70,10 @@ impl Telemetry {
         let shared = Arc::new(Mutex::new(Completion::default()));
         let completion = Arc::clone(&shared);
         let pipeline = Arc::clone(&self.handle.pipeline);
+        // Marked here, so that dropping the future finds the end begun and does not wait for it.
+        let first = pipeline.end();
         let shut_down = move || {
-            let report = pipeline.shutdown(timeout);
+            let report = pipeline.finish(first, timeout);
             let mut completion = completion.lock().unwrap_or_else(PoisonError::into_inner);
             completion.report = Some(report);
             if let Some(waker) = completion.waker.take() {
@@ -83,7 +85,7 @@ impl Telemetry {
             .name("obs-shutdown".to_owned())
             .spawn(shut_down)
         {
-            let report = self.handle.pipeline.shutdown(timeout);
+            let report = self.handle.pipeline.finish(first, timeout);
             shared.lock().unwrap_or_else(PoisonError::into_inner).report = Some(report);
         }
         Shutdown {
@@ -175,14 +177,19 @@ impl fmt::Debug for TelemetryHandle {
 
 impl Pipeline {
     fn flush(&self, timeout: Duration) -> bool {
-        let deadline = Instant::now() + timeout;
+        let deadline = crate::clock::deadline(timeout);
         let written = self.outputs.flush(timeout);
         let sent = self.flush_export(deadline.saturating_duration_since(Instant::now()));
         written && sent
     }
 
     fn shutdown(&self, timeout: Duration) -> ShutdownReport {
-        if !self.end() {
+        self.finish(self.end(), timeout)
+    }
+
+    /// Writes and sends what is left, if the end was not begun by somebody else.
+    fn finish(&self, first: bool, timeout: Duration) -> ShutdownReport {
+        if !first {
             return ShutdownReport::default();
         }
         let started = Instant::now();

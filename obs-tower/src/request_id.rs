@@ -1,11 +1,13 @@
 //! The id that ties together everything that one request caused.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use obs_core::propagation::TraceId;
+use obs_redact::Redactor;
 
 /// The id of the request being handled.
 ///
@@ -75,10 +77,14 @@ impl RequestId {
     }
 
     /// Takes the id from the request's headers, or makes one and puts it there.
-    pub(crate) fn settle(headers: &mut HeaderMap) -> Self {
+    ///
+    /// An id that reads like a secret would be hidden in the log, and the request could not be found
+    /// by it: it is replaced too.
+    pub(crate) fn settle(headers: &mut HeaderMap, redactor: &Redactor) -> Self {
         let mut values = headers.get_all(Self::HEADER).iter();
         if let (Some(value), None) = (values.next(), values.next())
             && let Some(accepted) = Self::accept(value)
+            && matches!(redactor.redact_text(accepted.as_str()), Cow::Borrowed(_))
         {
             return accepted;
         }

@@ -121,9 +121,22 @@ pub(crate) fn excerpt<'t>(text: &'t str, max_bytes: usize, redactor: &Redactor) 
     if text.len() <= max_bytes {
         return text.into();
     }
-    let mut redacted = redactor.redact_text(text).into_owned();
-    redacted.truncate(redacted.floor_char_boundary(max_bytes));
-    redacted.into()
+    cut(redactor.redact_text(text), max_bytes)
+}
+
+/// The path of a request as it is recorded: without what is sensitive, also behind percent-encoding.
+pub(crate) fn recorded_path<'t>(path: &'t str, redactor: &Redactor) -> Cow<'t, str> {
+    cut(redactor.redact_url(path), MAX_TARGET_BYTES)
+}
+
+fn cut(text: Cow<'_, str>, max_bytes: usize) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => bounded(text, max_bytes).into(),
+        Cow::Owned(mut text) => {
+            text.truncate(text.floor_char_boundary(max_bytes));
+            text.into()
+        }
+    }
 }
 
 /// Longest `user_agent.original`.

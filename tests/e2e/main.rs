@@ -9,6 +9,7 @@
 
 mod canary;
 mod corpus;
+mod failure;
 mod hello;
 mod journey;
 mod planted;

@@ -199,6 +199,7 @@ fn in_paths() -> Vec<Planted> {
             ("/api/v1/recipes?tag={}&limit=many", 400),
         ] {
             planted.push(Planted::in_target(template, secret(), status));
+            planted.push(Planted::encoded_in_target(template, secret(), status));
         }
         // Cut for the log, so that the end of the key is missing there.
         let long = format!("/{}/{{}}", "x".repeat(MAX_PATH - 2 - 18));

@@ -40,6 +40,8 @@ enum Stored {
 pub(crate) struct Fields {
     entries: Vec<Entry>,
     text: String,
+    /// Bytes of the text that belong to values which were replaced.
+    dead: usize,
     message: Range<usize>,
     otel_name: Range<usize>,
     kind: SpanKind,
@@ -73,6 +75,7 @@ impl Fields {
         let Self {
             entries,
             text,
+            dead,
             message,
             otel_name,
             kind,
@@ -82,6 +85,7 @@ impl Fields {
         } = self;
         entries.clear();
         text.clear();
+        *dead = 0;
         (*message, *otel_name, *status_description, *log_target) = (0..0, 0..0, 0..0, 0..0);
         (*kind, *status) = (SpanKind::default(), Status::default());
     }
@@ -160,6 +164,7 @@ impl Fields {
         Self {
             entries,
             text,
+            dead: self.dead,
             message: self.message.clone(),
             otel_name: self.otel_name.clone(),
             kind: self.kind,
@@ -192,6 +197,7 @@ impl Fields {
             (&mut self.status_description, &other.status_description),
         ] {
             if !new.is_empty() {
+                self.dead += own.len();
                 *own = moved(new);
             }
         }
@@ -201,22 +207,46 @@ impl Fields {
         if other.status != Status::default() {
             self.status = other.status;
         }
+        if self.dead > COMPACT_FROM && self.dead > self.text.len() / 2 {
+            self.compact();
+        }
+    }
+
+    /// Drops the texts of replaced values: a span may live for days and be recorded to for ever.
+    fn compact(&mut self) {
+        let old = std::mem::take(&mut self.text);
+        let text = &mut self.text;
+        let mut keep = |range: &mut Range<usize>| {
+            let start = text.len();
+            text.push_str(old.get(range.clone()).unwrap_or_default());
+            *range = start..text.len();
+        };
+        for entry in &mut self.entries {
+            if let Stored::Text(range) = &mut entry.value {
+                keep(range);
+            }
+        }
+        keep(&mut self.message);
+        keep(&mut self.otel_name);
+        keep(&mut self.status_description);
+        keep(&mut self.log_target);
+        self.dead = 0;
     }
 
     /// Sets a field to an already redacted value; a field that exists is replaced, as
     /// `Span::record` promises.
     fn set(&mut self, name: &'static str, rule: NameRule, value: Stored) {
-        match self
-            .entries
-            .iter_mut()
-            .find(|entry| std::ptr::eq(entry.name, name) || entry.name == name)
-        {
-            Some(entry) => entry.value = value,
-            None => self.entries.push(Entry {
+        let known = |entry: &&mut Entry| std::ptr::eq(entry.name, name) || entry.name == name;
+        let Some(entry) = self.entries.iter_mut().find(known) else {
+            self.entries.push(Entry {
                 name,
                 context: rule.context,
                 value,
-            }),
+            });
+            return;
+        };
+        if let Stored::Text(replaced) = std::mem::replace(&mut entry.value, value) {
+            self.dead += replaced.len();
         }
     }
 
@@ -240,6 +270,9 @@ impl Fields {
     }
 }
 
+/// Less is not worth moving.
+const COMPACT_FROM: usize = 1024;
+
 const LATER_FIELDS: usize = 2;
 const LATER_TEXT: usize = 16;
 
@@ -257,6 +290,7 @@ impl Recorder<'_> {
             return self.marker(name, rule);
         }
         match rule.control {
+            None if self.is_secret_number(&value) => self.marker(name, rule),
             None => self.fields.set(name, rule, value),
             Some(Control::LogBridge) => {}
             Some(_) => self.text(name, |text| match value {
@@ -266,6 +300,16 @@ impl Recorder<'_> {
                 Stored::Text(_) => {}
             }),
         }
+    }
+
+    /// Whether an integer says what a text of the same digits would be redacted for, such as a card
+    /// number. No rule finds fewer than 13 digits.
+    fn is_secret_number(&self, value: &Stored) -> bool {
+        let Stored::Int(number @ 1_000_000_000_000..) = value else {
+            return false;
+        };
+        let digits = number.to_string();
+        matches!(self.rules.redactor().redact_text(&digits), Cow::Owned(_))
     }
 
     /// Records text that `write` appends.
@@ -393,5 +437,32 @@ impl Visit for Recorder<'_> {
 fn push_display(text: &mut String, value: impl fmt::Display) {
     if write!(text, "{value}").is_err() {
         text.push_str("<formatting failed>");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use obs_redact::Redactor;
+
+    use super::*;
+
+    #[test]
+    fn a_field_that_is_recorded_for_ever_takes_no_more_memory() {
+        let rules = NameRules::new(Redactor::new());
+        let mut span = Fields::default();
+        span.recorder(&rules).text("kept", |text| text.push('x'));
+        for count in 0..10_000 {
+            let mut update = Fields::default();
+            update.recorder(&rules).text("state", |text| {
+                push_display(text, format_args!("offset {count}"))
+            });
+            span.merge(&update);
+        }
+        assert!(span.text.capacity() < 8 * 1024, "{}", span.text.capacity());
+        let shown: Vec<String> = span
+            .iter()
+            .map(|(entry, value)| format!("{}={value:?}", entry.name))
+            .collect();
+        assert_eq!(shown, ["kept=Text(\"x\")", "state=Text(\"offset 9999\")"]);
     }
 }

@@ -128,7 +128,11 @@ where
         let (origin, context) = self.place(attributes, &cx);
         let span = Span::open(attributes.metadata(), origin, context, fields);
         if let Some(registered) = cx.span(id) {
-            registered.extensions_mut().insert(Arc::new(span));
+            let mut extensions = registered.extensions_mut();
+            // A second pipeline in the same subscriber shares the spans of the first.
+            if extensions.get_mut::<Arc<Span>>().is_none() {
+                extensions.insert(Arc::new(span));
+            }
         }
     }
 
@@ -146,7 +150,7 @@ where
             return;
         };
         let link = before.context();
-        span.state().links.push(link);
+        span.state().link(link);
     }
 
     fn on_event(&self, event: &Event<'_>, cx: Context<'_, S>) {

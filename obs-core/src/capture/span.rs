@@ -1,5 +1,6 @@
 //! A span while it is open: its identity, its fields, and the way to its ancestors.
 
+use std::str::FromStr as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -113,7 +114,7 @@ impl Span {
             context.span_id.into(),
             context.flags.into(),
             false,
-            TraceState::NONE,
+            TraceState::from_str(context.state().as_str()).unwrap_or_default(),
         ));
         state.active = Some(active.clone());
         active
@@ -121,6 +122,15 @@ impl Span {
 }
 
 impl State {
+    /// Adds a link; false if there are as many already as the specification allows by default.
+    pub(crate) fn link(&mut self, to: TraceContext) -> bool {
+        let room = self.links.len() < MAX_LINKS;
+        if room {
+            self.links.push(to);
+        }
+        room
+    }
+
     /// Takes over a parent that was found after the span was made.
     pub(crate) fn reparent(&mut self, context: TraceContext, parent: SpanId, is_remote: bool) {
         self.context = context;
@@ -137,3 +147,6 @@ impl State {
         }
     }
 }
+
+/// `OTEL_SPAN_LINK_COUNT_LIMIT` of the specification, by default.
+const MAX_LINKS: usize = 128;

@@ -30,7 +30,8 @@ pub trait SpanExt {
     /// not entered. True if the span took it over.
     fn set_parent(&self, parent: &TraceContext) -> bool;
 
-    /// Points to another span that caused this one without being its parent. True if recorded.
+    /// Points to another span that caused this one without being its parent. True if recorded; a
+    /// span takes 128 links.
     fn add_link(&self, to: &TraceContext) -> bool;
 
     /// Sets an attribute that was not declared when the span was made; redacted like any other.
@@ -51,7 +52,7 @@ impl SpanExt for tracing::Span {
     }
 
     fn add_link(&self, to: &TraceContext) -> bool {
-        on_span(self, |_, span| span.state().links.push(to.clone())).is_some()
+        on_span(self, |_, span| span.state().link(to.clone())) == Some(true)
     }
 
     fn set_attribute(&self, key: &'static str, value: impl Into<opentelemetry::Value>) {

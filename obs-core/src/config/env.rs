@@ -19,16 +19,19 @@ use std::fmt;
 /// ```
 #[derive(Clone, Default)]
 pub struct Env {
-    vars: BTreeMap<String, String>,
+    /// `None` where the value is not UTF-8: it is set, and cannot be used.
+    vars: BTreeMap<String, Option<String>>,
 }
 
 impl Env {
-    /// The environment of this process; variables that are not UTF-8 are left out.
+    /// The environment of this process.
     #[must_use]
     pub fn process() -> Self {
-        Self::from_pairs(std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        }))
+        let vars = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok())));
+        Self {
+            vars: vars.collect(),
+        }
     }
 
     /// Exactly these variables.
@@ -37,21 +40,31 @@ impl Env {
         N: Into<String>,
         V: Into<String>,
     {
+        let vars = pairs
+            .into_iter()
+            .map(|(name, value)| (name.into(), Some(value.into())));
         Self {
-            vars: pairs
-                .into_iter()
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect(),
+            vars: vars.collect(),
         }
     }
 
     /// The trimmed value of a variable, if it is set and not empty.
     #[must_use]
     pub fn var(&self, name: &str) -> Option<&str> {
-        self.vars
-            .get(name)
-            .map(|value| value.trim())
-            .filter(|value| !value.is_empty())
+        let value = self.vars.get(name)?.as_deref()?.trim();
+        (!value.is_empty()).then_some(value)
+    }
+
+    /// Whether a variable is set to something that is not UTF-8.
+    pub(super) fn is_undecodable(&self, name: &str) -> bool {
+        self.vars.get(name).is_some_and(Option::is_none)
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_undecodable(name: &str) -> Self {
+        Self {
+            vars: BTreeMap::from([(name.to_owned(), None)]),
+        }
     }
 }
 

@@ -72,7 +72,35 @@ impl<'e> Reader<'e> {
     /// The text of a variable, if it is set.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&'e str> {
+        if self.env.is_undecodable(name) {
+            self.problem_once(name, "(not UTF-8)", "text in UTF-8", "the default");
+        }
         self.env.var(name)
+    }
+
+    /// Notes variables that this version knows and does not honour.
+    pub(crate) fn refuse(&self, names: &[&str]) {
+        for name in names {
+            if let Some(value) = self.text(name) {
+                self.problem(
+                    name,
+                    value,
+                    "nothing: not honoured by this version",
+                    "nothing",
+                );
+            }
+        }
+    }
+
+    fn problem_once(&self, name: &str, value: &str, expected: &str, used: &str) {
+        let known = self
+            .problems
+            .borrow()
+            .iter()
+            .any(|problem| problem.name == name);
+        if !known {
+            self.problem(name, value, expected, used);
+        }
     }
 
     /// A value that `parse` understands; `expected` says what that is.
@@ -152,3 +180,17 @@ impl<'e> Reader<'e> {
 
 /// A mistaken value is shown to be recognised, not to be archived.
 const MAX_SHOWN: usize = 120;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_is_not_utf_8_is_a_mistake() {
+        let env = Env::with_undecodable("REDACT_FIELDS");
+        let reader = Reader::new(&env);
+        assert_eq!(reader.text("REDACT_FIELDS"), None);
+        assert_eq!(reader.text("REDACT_FIELDS"), None);
+        assert_eq!(reader.into_problems().len(), 1);
+    }
+}

@@ -78,6 +78,12 @@ const LOG: &[Variable] = &[
         "Where the daily JSON files lie.",
     ),
     variable(
+        "LOG_DATE_PATTERN",
+        "YYYY-MM-DD",
+        "YYYY-MM-DD",
+        "The day in a file's name; others are told and not used.",
+    ),
+    variable(
         "LOG_FIELD_STYLE",
         "camel or snake",
         "camel",
@@ -169,6 +175,24 @@ const OTLP: &[Variable] = &[
         "milliseconds",
         "1000",
         "The time log records wait for company.",
+    ),
+    variable(
+        "OTEL_{BSP,BLRP}_MAX_QUEUE_SIZE",
+        "a number of records",
+        "unset: 32 MiB a signal",
+        "How many spans, or log records, may wait.",
+    ),
+    variable(
+        "OTEL_{BSP,BLRP}_MAX_EXPORT_BATCH_SIZE",
+        "a number of records",
+        "unset: 4 MiB",
+        "How many spans, or log records, one request may hold.",
+    ),
+    variable(
+        "OTEL_EXPORTER_OTLP_{TRACES,METRICS,LOGS}_PROTOCOL",
+        "http/protobuf",
+        "from the general one",
+        "The same for one signal.",
     ),
     variable(
         "OTEL_METRIC_EXPORT_INTERVAL",

@@ -84,11 +84,14 @@ impl Endpoint {
         &self.origin
     }
 
-    /// Whether the path is that of an OpenObserve organisation.
+    /// Whether the path is that of an OpenObserve organisation: `/api/{org}`, alone or before the
+    /// path of a signal. Others have an `/api/` too, such as `/api/v2/otlp`.
     pub(super) fn has_organisation(&self) -> bool {
-        self.path
-            .split_once("/api/")
-            .is_some_and(|(_, organisation)| !organisation.is_empty())
+        let Some((_, rest)) = self.path.split_once("/api/") else {
+            return false;
+        };
+        let (organisation, rest) = rest.split_once('/').unwrap_or((rest, ""));
+        !organisation.is_empty() && (rest.is_empty() || rest.starts_with("v1/"))
     }
 
     /// Whether the server is this machine.

@@ -152,7 +152,7 @@ impl Exporter {
     /// Blocks until everything handed over so far is sent or finally given up; needs no runtime.
     /// False if that takes longer than `timeout`.
     pub(crate) fn flush(&self, timeout: Duration) -> bool {
-        let deadline = Instant::now() + timeout;
+        let deadline = crate::clock::deadline(timeout);
         let records = [&self.inner.logs, &self.inner.traces]
             .map(|queue| queue.as_ref().map(|queue| (queue, queue.hurry())));
         let collected = self
@@ -185,7 +185,7 @@ impl Exporter {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         if !*is_shut_down {
-            let deadline = Instant::now() + timeout;
+            let deadline = crate::clock::deadline(timeout);
             self.inner.drain(deadline - STOP_SHARE.min(timeout / 4));
             self.inner.abandon();
             self.inner.thread.wait(deadline);

@@ -1,7 +1,7 @@
 //! Daily files: `combined-YYYY-MM-DD.log` for everything, `error-YYYY-MM-DD.log` for errors.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -43,11 +43,13 @@ impl DailyFile {
                 .mode(0o750)
                 .create(&self.folder)?;
             let path = Self::path(&self.folder, self.prefix, day);
-            let file = OpenOptions::new()
+            let mut file = OpenOptions::new()
                 .create(true)
+                .read(true)
                 .append(true)
                 .mode(0o640)
                 .open(path)?;
+            end_torn_line(&mut file)?;
             self.open = Some((day, file));
         }
         let (_, file) = self
@@ -55,6 +57,20 @@ impl DailyFile {
             .as_mut()
             .ok_or_else(|| io::Error::other("no open file"))?;
         Ok(file)
+    }
+}
+
+/// A full disk or a crash may have cut the last line short: what follows must not be glued to it.
+fn end_torn_line(file: &mut File) -> io::Result<()> {
+    let mut last = [b'\n'];
+    if file.metadata()?.len() > 0 {
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+    }
+    if last == [b'\n'] {
+        Ok(())
+    } else {
+        file.write_all(b"\n")
     }
 }
 
@@ -66,5 +82,32 @@ impl Sink for DailyFile {
             self.open = None;
         }
         written
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_was_cut_short_is_ended_first() {
+        let folder = std::env::temp_dir().join(format!("obs-core-torn-{}", std::process::id()));
+        let day = Day::of(0);
+        let path = DailyFile::path(&folder, "combined", day);
+        let mut file = DailyFile::open(&folder, "combined", day).unwrap();
+        file.write(day, b"whole\n").unwrap();
+        OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .unwrap()
+            .write_all(b"tor")
+            .unwrap();
+        for _ in 0..2 {
+            let mut next = DailyFile::open(&folder, "combined", day).unwrap();
+            next.write(day, b"next\n").unwrap();
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(text, "whole\ntor\nnext\nnext\n");
     }
 }

@@ -53,7 +53,7 @@ impl JsonLines {
             if keys.insert(entry.name) {
                 push_key(out, entry.name);
             } else {
-                push_prefixed_key(out, entry.name);
+                push_prefixed_key(out, entry.name, record);
             }
             push_value(out, &value);
         }
@@ -179,10 +179,14 @@ fn push_key(out: &mut Vec<u8>, key: &str) {
     out.push(b':');
 }
 
-fn push_prefixed_key(out: &mut Vec<u8>, key: &str) {
-    out.extend_from_slice(b",\"field.");
-    push_escaped(out, key);
-    out.extend_from_slice(b"\":");
+/// The key of an own field that collides: `field.<name>`, with as many prefixes as it takes to be
+/// unlike the record's other fields.
+fn push_prefixed_key(out: &mut Vec<u8>, name: &str, record: &LogRecord<'_>) {
+    let mut key = format!("field.{name}");
+    while record.fields().iter().any(|(entry, _)| entry.name == key) {
+        key.insert_str(0, "field.");
+    }
+    push_key(out, &key);
 }
 
 fn push_value(out: &mut Vec<u8>, value: &Value<'_>) {

@@ -133,7 +133,7 @@ impl LogOutputs {
 
     /// Waits until what was handed over is written.
     pub(crate) fn flush(&self, timeout: Duration) -> bool {
-        let deadline = Instant::now() + timeout;
+        let deadline = clock::deadline(timeout);
         let mut all = true;
         for writer in self.writers() {
             // Every output gets its turn, also after one that is stuck.
@@ -144,7 +144,7 @@ impl LogOutputs {
 
     /// Ends the file outputs; the terminal stays, for what comes after shutdown.
     pub(crate) fn close(&self, timeout: Duration) -> bool {
-        let deadline = Instant::now() + timeout;
+        let deadline = clock::deadline(timeout);
         let mut all = true;
         #[cfg(feature = "files")]
         if let Some(files) = &self.files {
@@ -158,12 +158,19 @@ impl LogOutputs {
         all
     }
 
-    /// What became of the lines of the combined file, or of the terminal where there is no file.
+    /// Lines written to the combined file, or to the terminal where there is no file, and the losses
+    /// of all outputs.
     pub(crate) fn counts(&self) -> LineCounts {
-        self.writers()
-            .next()
-            .map(LineWriter::counts)
-            .unwrap_or_default()
+        let mut counts = LineCounts::default();
+        for (index, writer) in self.writers().enumerate() {
+            let of_writer = writer.counts();
+            if index == 0 {
+                counts.written = of_writer.written;
+            }
+            counts.dropped_full += of_writer.dropped_full;
+            counts.dropped_failed += of_writer.dropped_failed;
+        }
+        counts
     }
 
     fn writers(&self) -> impl Iterator<Item = &LineWriter> {

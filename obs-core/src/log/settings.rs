@@ -72,17 +72,11 @@ impl Settings {
                 automatic
             }
         };
-        for name in ["LOG_MAX_SIZE", "LOG_MAX_FILES", "LOG_DATE_PATTERN"] {
-            if let Some(value) = reader.text(name)
-                && !(name == "LOG_DATE_PATTERN" && value == "YYYY-MM-DD")
-            {
-                reader.problem(
-                    name,
-                    value,
-                    "nothing: not honoured by this version",
-                    "daily files, kept",
-                );
-            }
+        if let Some(pattern) = reader
+            .text("LOG_DATE_PATTERN")
+            .filter(|text| *text != DATE_PATTERN)
+        {
+            reader.problem("LOG_DATE_PATTERN", pattern, DATE_PATTERN, DATE_PATTERN);
         }
         Self {
             console,
@@ -101,3 +95,5 @@ impl Settings {
         }
     }
 }
+
+const DATE_PATTERN: &str = "YYYY-MM-DD";

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tracing::Level;
 
-use crate::clock::Day;
+use crate::clock::{self, Day};
 use crate::report::LineCounts;
 
 /// Where a writer thread puts lines.
@@ -106,7 +106,7 @@ impl LineWriter {
 
     /// Waits until everything handed over so far is written; false if time ran out.
     pub(super) fn flush(&self, timeout: Duration) -> bool {
-        let deadline = Instant::now() + timeout;
+        let deadline = clock::deadline(timeout);
         let mut queue = self.shared.lock();
         while queue.bytes > 0 || queue.writing {
             let Some(left) = deadline.checked_duration_since(Instant::now()) else {

@@ -32,6 +32,79 @@ fn each_variable_stands_once() {
     assert_eq!(names.len(), count);
 }
 
+/// What is read and not in the table cannot be found by those who run the service.
+#[test]
+fn every_variable_in_the_source_is_in_the_table_or_refused() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut names = Vec::new();
+    for folder in [root.join("src"), root.join("../obs-tower/src")] {
+        collect_names(&folder, &mut names);
+    }
+    assert!(names.len() > 40, "the search finds them: {names:?}");
+    let known: Vec<String> = VARIABLES
+        .iter()
+        .flat_map(|(_, group)| *group)
+        .flat_map(|variable| expand(variable.name))
+        .collect();
+    let refused = include_str!("../../src/builder.rs");
+    names.retain(|name| !known.contains(name) && !refused.contains(&format!("\"{name}\"")));
+    assert!(names.is_empty(), "not in config/variables.rs: {names:?}");
+}
+
+/// `A_{B,C}_D` as `A_B_D` and `A_C_D`.
+fn expand(name: &str) -> Vec<String> {
+    let Some((start, rest)) = name.split_once('{') else {
+        return vec![name.to_owned()];
+    };
+    let (choices, end) = rest.split_once('}').unwrap();
+    choices
+        .split(',')
+        .map(|choice| format!("{start}{choice}{end}"))
+        .collect()
+}
+
+/// Strings that are spelled like our variables, in all source files but their tests.
+fn collect_names(folder: &Path, names: &mut Vec<String>) {
+    const STARTS: [&str; 9] = [
+        "APP_",
+        "HEALTH_",
+        "LOG_",
+        "NO_COLOR",
+        "OBS_",
+        "OPENOBSERVE_",
+        "OTEL_",
+        "REDACT_",
+        "SHUTDOWN_",
+    ];
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            if !path.ends_with("tests") && !path.ends_with("testing") {
+                collect_names(&path, names);
+            }
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        let spelled = |part: &&str| {
+            part.bytes()
+                .all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+        };
+        let found = code
+            .split('"')
+            .filter(spelled)
+            .filter(|part| STARTS.iter().any(|start| part.starts_with(start)));
+        names.extend(
+            found
+                .filter(|name| !name.ends_with('_') && !PREFIXES.contains(name))
+                .map(str::to_owned),
+        );
+    }
+}
+
+/// Beginnings that the source puts names together from.
+const PREFIXES: [&str; 2] = ["OTEL_BSP", "OTEL_BLRP"];
+
 fn render() -> String {
     let mut text = String::from(
         "# Configuration\n\n\

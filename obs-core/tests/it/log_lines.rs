@@ -96,13 +96,18 @@ fn no_key_comes_twice_and_core_keys_win() {
             requestId = "mine",
             traceId = "mine",
             depth = 3,
+            "field.level" = 6,
             "collide"
         );
     });
     let line = files.line();
     let text = files.folder.text("combined");
     assert_eq!(line["level"], "info");
-    assert_eq!(line["field.level"], "mine");
+    assert_eq!(
+        line["field.field.level"], "mine",
+        "unlike the field of that name"
+    );
+    assert_eq!(line["field.level"], 6);
     assert_eq!(line["field.target"], "mine");
     assert_eq!(line["requestId"], "r-1");
     assert_eq!(line["field.requestId"], "mine");

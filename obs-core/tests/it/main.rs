@@ -6,6 +6,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod composing;
 mod configuration;
 #[cfg(feature = "testing")]
 mod export;

@@ -142,11 +142,18 @@ impl Monitor {
     }
 }
 
+/// Beyond any use, and not too long to be counted from now.
+const LONGEST: Duration = Duration::from_hours(24 * 365);
+
 async fn watch(health: Arc<Health>, index: usize, default_timeout: Duration) {
     let Some(watched) = health.checks.get(index) else {
         return;
     };
-    let limit = watched.check.timeout.unwrap_or(default_timeout);
+    let limit = watched
+        .check
+        .timeout
+        .unwrap_or(default_timeout)
+        .min(LONGEST);
     loop {
         let ask = watched.check.ask.clone();
         match Isolated::start("obs-check", move || ask()) {

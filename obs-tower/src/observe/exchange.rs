@@ -1,5 +1,6 @@
 //! One request from arrival to its last frame: what is kept, and how it is recorded exactly once.
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Instant;
@@ -60,6 +61,8 @@ pub(super) struct Exchange {
     scheme: &'static str,
     protocol_version: &'static str,
     path_and_query: Option<PathAndQuery>,
+    /// The path as it is recorded, where that is not as it came.
+    redacted_path: Option<String>,
     client: Option<ClientAddr>,
     request_id: RequestId,
     route: Option<Arc<Route>>,
@@ -71,7 +74,7 @@ impl Exchange {
     /// Gives the request its id and opens its span.
     pub(super) fn begin<B>(observer: &Arc<Observer>, request: &mut Request<B>) -> Self {
         let started = Instant::now();
-        let request_id = RequestId::settle(request.headers_mut());
+        let request_id = RequestId::settle(request.headers_mut(), &observer.redactor);
         request.extensions_mut().insert(request_id.clone());
         let route =
             route::template(request.extensions()).map(|template| observer.routes.of(template));
@@ -79,6 +82,7 @@ impl Exchange {
         let scheme = semconv::scheme(request.uri());
         let protocol_version = semconv::protocol_version(request.version());
         let client = request.extensions().get::<ClientAddr>().copied();
+        let path = semconv::recorded_path(request.uri().path(), &observer.redactor);
         let arrival = Arrival {
             name: route
                 .as_ref()
@@ -86,11 +90,16 @@ impl Exchange {
             method,
             scheme,
             protocol_version,
+            path: &path,
             route: route.as_ref().map(|route| &*route.template),
             client,
             request_id: &request_id,
         };
         let span = server_span::open(request, &arrival, &observer.redactor);
+        let redacted_path = match path {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(path) => Some(path),
+        };
         Self {
             observer: observer.clone(),
             span,
@@ -98,6 +107,7 @@ impl Exchange {
             method,
             scheme,
             protocol_version,
+            redacted_path,
             path_and_query: request.uri().path_and_query().cloned(),
             client,
             request_id,
@@ -187,7 +197,10 @@ impl Exchange {
             &self.span,
             &AccessRecord {
                 method: self.method.name(),
-                path: &semconv::excerpt(path, semconv::MAX_TARGET_BYTES, &self.observer.redactor),
+                path: self
+                    .redacted_path
+                    .as_deref()
+                    .unwrap_or_else(|| semconv::bounded(path, semconv::MAX_TARGET_BYTES)),
                 client: self.client,
                 status,
                 error_type,

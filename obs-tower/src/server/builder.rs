@@ -98,7 +98,7 @@ impl Server {
     /// [`run`](Self::run) where the exit code shall tell them too.
     ///
     /// # Errors
-    /// If signals cannot be handled, or, with `OBS_CONFIG=strict`, if a setting is mistaken.
+    /// If signals cannot be handled.
     ///
     /// # Cancel safety
     /// Dropping the future closes all connections at once and skips the hooks.
@@ -108,7 +108,7 @@ impl Server {
             .map(|_| ())
     }
 
-    /// Serves until stopped, and says how that went: 0 clean, 2 configuration or start, 3 requests had
+    /// Serves until stopped, and says how that went: 0 clean, 2 it could not start, 3 requests had
     /// to be cut off, 4 a hook failed.
     ///
     /// # Cancel safety
@@ -120,10 +120,7 @@ impl Server {
                 hooks_done: false, ..
             }) => ExitCode::from(EXIT_HOOK_FAILED),
             Ok(_) => ExitCode::SUCCESS,
-            Err(error) => {
-                tracing::error!(target: "obs::server", %error, "cannot serve");
-                ExitCode::from(EXIT_CONFIGURATION)
-            }
+            Err(_told) => ExitCode::from(EXIT_CONFIGURATION),
         }
     }
 }

@@ -10,18 +10,21 @@ use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::service::{TowerToHyperService, TowerToHyperServiceFuture};
+use obs_redact::Redactor;
 use pin_project_lite::pin_project;
 
 use super::app::App;
 use super::front_body::FrontBody;
 use crate::client_addr::ClientAddr;
 use crate::health::{Answer, Endpoints, Health};
+use crate::request_id::RequestId;
 
 /// What all connections share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) endpoints: Option<Endpoints>,
     pub(super) health: Arc<Health>,
+    pub(super) redactor: Redactor,
 }
 
 /// The service of one connection.
@@ -62,9 +65,16 @@ impl<A: App> Service<Request<Incoming>> for Front<A> {
             .and_then(|endpoints| endpoints.answer(request.method(), request.uri().path()));
         let version = request.version();
         let source = match probe {
-            Some(answer) => Source::Probe {
-                answer: Some(answer),
-            },
+            Some(mut answer) => {
+                // Not observed, and still every response can be spoken of by its id.
+                let id = RequestId::settle(request.headers_mut(), &self.shared.redactor);
+                answer
+                    .headers_mut()
+                    .insert(RequestId::HEADER, id.header_value());
+                Source::Probe {
+                    answer: Some(answer),
+                }
+            }
             None => {
                 request.extensions_mut().insert(self.peer);
                 Source::App {

@@ -36,7 +36,9 @@ impl Hook {
             action,
         } = self;
         let started = Instant::now();
-        let until = until.min(started + deadline);
+        let until = started
+            .checked_add(deadline)
+            .map_or(until, |own| own.min(until));
         let problem = match Isolated::start("obs-hook", move || action) {
             Ok(mut run) => match run.result(until).await {
                 Ok(()) => None,

@@ -44,10 +44,18 @@ pub(super) async fn until_stopped<A: App>(
         shutdown_on,
     } = server;
     let handle = telemetry.handle();
-    let settings = Settings::read(&handle)?;
+    let settings = Settings::read(&handle);
     let stop = match shutdown_on {
         Some(stop) => Stop::on(stop),
-        None => Stop::on_signals()?,
+        None => match Stop::on_signals() {
+            Ok(stop) => stop,
+            Err(error) => {
+                // Said while there is still somebody to hear it.
+                tracing::error!(target: "obs::server", %error, "cannot serve");
+                let _report = telemetry.shutdown_async(MAX_FLUSH).await;
+                return Err(error);
+            }
+        },
     };
     let health = Arc::new(Health::new(checks));
     let monitor = Monitor::start(&health, settings.check_timeout);
@@ -56,6 +64,7 @@ pub(super) async fn until_stopped<A: App>(
     let connections = Connections::new(Arc::new(Shared {
         endpoints,
         health: health.clone(),
+        redactor: handle.redactor(),
     }));
 
     if let Ok(address) = listener.local_addr() {
@@ -123,6 +132,7 @@ struct Deadlines {
 impl Deadlines {
     /// Keeps a sixth, at most 5 s, for hooks and flush, and half of that for the flush alone.
     fn from_now(timeout: Duration) -> Self {
+        let timeout = timeout.min(LONGEST);
         let reserve = (timeout / 6).min(Duration::from_secs(5));
         let now = Instant::now();
         Self {
@@ -132,6 +142,9 @@ impl Deadlines {
         }
     }
 }
+
+/// Beyond any use, and not too long to be counted from now.
+const LONGEST: Duration = Duration::from_hours(24 * 365);
 
 /// All open connections.
 struct Connections {

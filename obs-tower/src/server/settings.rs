@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use obs_core::config::{Env, Reader};
-use obs_core::{Environment, Error, TelemetryHandle};
+use obs_core::config::Reader;
+use obs_core::{Environment, TelemetryHandle};
 
 /// Times of shutdown and health, after the environment was read.
 #[derive(Clone, Copy, Debug)]
@@ -17,27 +17,16 @@ pub(super) struct Settings {
 impl Settings {
     /// Reads `SHUTDOWN_DELAY`, `SHUTDOWN_TIMEOUT` and `HEALTH_CHECK_TIMEOUT`.
     ///
-    /// Mistakes are one warning that lists all of them, or an error with `OBS_CONFIG=strict`.
-    pub(super) fn read(handle: &TelemetryHandle) -> Result<Self, Error> {
-        let env: &Env = handle.env();
-        let reader = Reader::new(env);
-        let settings = Self {
+    /// Mistakes were told with all others when telemetry started, or have stopped the program there.
+    pub(super) fn read(handle: &TelemetryHandle) -> Self {
+        let reader = Reader::new(handle.env());
+        Self {
             shutdown_delay: reader
                 .text("SHUTDOWN_DELAY")
                 .map(|_| reader.duration("SHUTDOWN_DELAY", default_delay(handle))),
             shutdown_timeout: reader.duration("SHUTDOWN_TIMEOUT", Duration::from_secs(30)),
             check_timeout: reader.duration("HEALTH_CHECK_TIMEOUT", Duration::from_secs(5)),
-        };
-        let problems = reader.into_problems();
-        if problems.is_empty() {
-            return Ok(settings);
         }
-        if env.var("OBS_CONFIG") == Some("strict") {
-            return Err(Error::settings(problems));
-        }
-        let list: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        tracing::warn!(target: "obs::server", "settings not used as written: {}", list.join("; "));
-        Ok(settings)
     }
 }
 

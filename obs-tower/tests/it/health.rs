@@ -73,6 +73,7 @@ async fn only_get_and_head_are_allowed() {
     let server = Running::start(Router::new(), |server| server.health_at("/health")).await;
     let head = request(server.address, "HEAD", "/health/live").await;
     assert_eq!((head.status, head.body.as_str()), (200, ""));
+    assert_eq!(head.header("x-request-id").map(str::len), Some(36));
     let post = request(server.address, "POST", "/health/live").await;
     assert_eq!(
         (post.status, post.header("allow")),

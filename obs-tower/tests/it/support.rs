@@ -54,14 +54,6 @@ impl Running {
         }
     }
 
-    /// The same, without a trigger: for what ends by itself.
-    pub(crate) fn ended(self) -> Stopping {
-        Stopping {
-            address: self.address,
-            ended: self.ended,
-        }
-    }
-
     /// Triggers shutdown.
     pub(crate) fn stop(self) -> Stopping {
         self.stop.send(()).unwrap();
