@@ -13,7 +13,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::{LookupSpan, Registry};
 
 use crate::capture::{CaptureFilter, CaptureLayer, NameRules, install_log_bridge};
-use crate::config::{Env, Problem, Reader};
+use crate::config::{Env, NOT_HONOURED, Problem, Reader};
 use crate::error::Error;
 use crate::log::{LogOutputs, Settings, Stream};
 use crate::pipeline::Pipeline;
@@ -287,31 +287,6 @@ fn check_server_settings(reader: &Reader<'_>) {
         let _value = reader.duration(name, Duration::from_secs(default));
     }
 }
-
-/// Variables of the specification and of this project that do nothing yet. Who sets one should
-/// know.
-const NOT_HONOURED: &[&str] = &[
-    "LOG_MAX_SIZE",
-    "LOG_MAX_FILES",
-    "OBS_KEEP",
-    "OBS_KEEP_RATE",
-    "OBS_KEEP_SLOW",
-    "OBS_SPOOL_DIR",
-    "OTEL_ATTRIBUTE_COUNT_LIMIT",
-    "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
-    "OTEL_BLRP_EXPORT_TIMEOUT",
-    "OTEL_BSP_EXPORT_TIMEOUT",
-    "OTEL_CONFIG_FILE",
-    "OTEL_EXPORTER_OTLP_CERTIFICATE",
-    "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
-    "OTEL_EXPORTER_OTLP_CLIENT_KEY",
-    "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
-    "OTEL_PROPAGATORS",
-    "PROPAGATE_TO",
-    "RATE_LIMIT_ENABLED",
-    "SENTRY_DSN",
-    "TRUSTED_PROXIES",
-];
 
 /// Through whom the sender, which is started before the pipeline is whole, speaks once it is.
 type Spokesman = Arc<OnceLock<Weak<Pipeline>>>;

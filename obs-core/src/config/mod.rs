@@ -10,4 +10,4 @@ mod variables;
 
 pub use self::env::Env;
 pub use self::reader::{Problem, Reader};
-pub use self::variables::{VARIABLES, Variable};
+pub use self::variables::{NOT_HONOURED, VARIABLES, Variable};

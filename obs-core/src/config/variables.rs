@@ -25,6 +25,31 @@ pub const VARIABLES: &[(&str, &[Variable])] = &[
     ("Server", SERVER),
 ];
 
+/// Variables of the OpenTelemetry specification and of this project that do nothing yet. Setting one
+/// is told in the start-up warning.
+pub const NOT_HONOURED: &[&str] = &[
+    "LOG_MAX_SIZE",
+    "LOG_MAX_FILES",
+    "OBS_KEEP",
+    "OBS_KEEP_RATE",
+    "OBS_KEEP_SLOW",
+    "OBS_SPOOL_DIR",
+    "OTEL_ATTRIBUTE_COUNT_LIMIT",
+    "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+    "OTEL_BLRP_EXPORT_TIMEOUT",
+    "OTEL_BSP_EXPORT_TIMEOUT",
+    "OTEL_CONFIG_FILE",
+    "OTEL_EXPORTER_OTLP_CERTIFICATE",
+    "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+    "OTEL_EXPORTER_OTLP_CLIENT_KEY",
+    "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
+    "OTEL_PROPAGATORS",
+    "PROPAGATE_TO",
+    "RATE_LIMIT_ENABLED",
+    "SENTRY_DSN",
+    "TRUSTED_PROXIES",
+];
+
 const SERVICE: &[Variable] = &[
     variable(
         "APP_ENV",
