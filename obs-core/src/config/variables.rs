@@ -46,6 +46,8 @@ pub const NOT_HONOURED: &[&str] = &[
     "OTEL_PROPAGATORS",
     "PROPAGATE_TO",
     "RATE_LIMIT_ENABLED",
+    "REDACT_HMAC_KEY",
+    "REDACT_HMAC_KEY_FILE",
     "SENTRY_DSN",
     "TRUSTED_PROXIES",
 ];

@@ -31,13 +31,10 @@ fn example() -> String {
     for (subject, variables) in VARIABLES {
         write!(text, "\n# {subject}\n").unwrap();
         for variable in *variables {
+            let (form, default) = (variable.form, variable.default);
+            writeln!(text, "# {form}; default: {default}").unwrap();
             for name in expand(variable.name) {
-                writeln!(
-                    text,
-                    "# {name}=    # {}; default: {}",
-                    variable.form, variable.default
-                )
-                .unwrap();
+                writeln!(text, "#{name}=").unwrap();
             }
         }
     }
