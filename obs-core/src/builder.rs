@@ -343,10 +343,10 @@ fn redactor(env: &Env) -> Result<Redactor, Error> {
         reader.problem("REDACT_MODE", mode, "mask", "nothing");
     }
     let redactor = builder.build().map_err(|error| {
-        let shown = reader.text("REDACT_PATTERNS").unwrap_or_default();
+        // A pattern may spell out the very secret that it is to catch.
         reader.problem(
             "REDACT_PATTERNS",
-            shown,
+            "(not shown)",
             &format!("regular expressions, separated by `;` ({error})"),
             "nothing",
         );

@@ -7,7 +7,7 @@ use std::ops::Range;
 use tracing::field::{Field, Visit};
 
 use super::ContextKey;
-use super::name::{Control, NameRule, NameRules};
+use super::name::{Control, Form, NameRule, NameRules};
 
 /// A typed value; text lies in the buffer of its [`Fields`].
 #[derive(Clone, Debug, PartialEq)]
@@ -186,6 +186,7 @@ impl Fields {
             };
             let rule = NameRule {
                 sensitive: false,
+                form: Form::Free,
                 context: entry.context,
                 control: None,
             };
@@ -319,9 +320,14 @@ impl Recorder<'_> {
             return self.marker(name, rule);
         }
         let redactor = self.rules.redactor();
-        let range = self
-            .fields
-            .push_text(|text| redactor.redact_text(text), write);
+        let range = self.fields.push_text(
+            |text| match rule.form {
+                Form::Free => redactor.redact_text(text),
+                Form::Url => redactor.redact_url(text),
+                Form::Query => redactor.redact_query(text),
+            },
+            write,
+        );
         match rule.control {
             None => self.fields.set(name, rule, Stored::Text(range)),
             Some(control) => self.control(name, control, range),

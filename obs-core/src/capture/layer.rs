@@ -195,6 +195,9 @@ where
     }
 
     fn on_enter(&self, id: &Id, cx: Context<'_, S>) {
+        if is_suppressed() {
+            return;
+        }
         let Some(span) = span_of(&cx, id) else { return };
         let guard = span.active_context().attach();
         ENTERED.with_borrow_mut(|entered| entered.push((id.clone(), guard)));
@@ -202,7 +205,8 @@ where
 
     fn on_exit(&self, id: &Id, _: Context<'_, S>) {
         // The guard is dropped outside of the borrow: what it drops may run code of the program.
-        let left = ENTERED.with_borrow_mut(|entered| {
+        let left = ENTERED.try_with(|entered| {
+            let mut entered = entered.borrow_mut();
             let last = entered.iter().rposition(|(entered, _)| entered == id)?;
             Some(entered.remove(last))
         });
@@ -255,9 +259,29 @@ fn active_parent(ours: Option<TraceContext>) -> Option<(TraceContext, bool)> {
     .or(ours.map(local))
 }
 
-/// Whether this thread is sending telemetry: what it does must not become telemetry again.
+/// Whether nothing is captured here: on a thread that is sending telemetry, because what it does
+/// must not become telemetry again, and on one that is so far in ending that what capture needs is
+/// gone.
 fn is_suppressed() -> bool {
-    opentelemetry::Context::is_current_telemetry_suppressed()
+    ALIVE.try_with(|_| ()).is_err() || opentelemetry::Context::is_current_telemetry_suppressed()
+}
+
+/// Ends before everything that capture keeps on a thread: thread-locals end in the reverse order of
+/// their first use, and this one uses the others first.
+struct Alive;
+
+impl Alive {
+    fn new() -> Self {
+        opentelemetry::Context::map_current(|_| ());
+        ENTERED.with_borrow(|_| ());
+        super::name::touch_cache();
+        Self
+    }
+}
+
+impl Drop for Alive {
+    /// Makes the thread remember that it is gone.
+    fn drop(&mut self) {}
 }
 
 fn local(context: TraceContext) -> (TraceContext, bool) {
@@ -265,6 +289,7 @@ fn local(context: TraceContext) -> (TraceContext, bool) {
 }
 
 thread_local! {
+    static ALIVE: Alive = Alive::new();
     static ENTERED: RefCell<Vec<(Id, opentelemetry::ContextGuard)>> = const { RefCell::new(Vec::new()) };
     static SCRATCH: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
 }

@@ -73,8 +73,30 @@ pub(crate) enum Control {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NameRule {
     pub(crate) sensitive: bool,
+    pub(crate) form: Form,
     pub(crate) context: Option<ContextKey>,
     pub(crate) control: Option<Control>,
+}
+
+/// What kind of text a field holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Free,
+    /// A URL or the path of one: secrets may stand behind percent-encoding.
+    Url,
+    /// The query of a URL.
+    Query,
+}
+
+impl Form {
+    fn of(name: &str) -> Self {
+        match name {
+            "url.full" | "url.original" | "url.path" | "url" | "uri" | "http.url"
+            | "http.target" => Self::Url,
+            "url.query" => Self::Query,
+            _ => Self::Free,
+        }
+    }
 }
 
 /// The name rules of one pipeline.
@@ -131,6 +153,7 @@ impl NameRules {
         };
         NameRule {
             sensitive: control.is_none() && self.redactor.is_sensitive_field(name),
+            form: Form::of(name),
             context: ContextKey::of(name),
             control,
         }
@@ -143,6 +166,11 @@ const SLOTS: usize = 512;
 
 thread_local! {
     static CACHE: RefCell<Vec<Slot>> = RefCell::new(vec![None; SLOTS]);
+}
+
+/// Makes the cache of this thread, if it has none yet.
+pub(super) fn touch_cache() {
+    CACHE.with_borrow(|_| ());
 }
 
 /// Neighbouring literals differ in the low bits of the address, distant ones in the middle bits.

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Collected, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, RETRY_AFTER};
 use hyper::{Method, Request, Response, StatusCode};
@@ -69,27 +69,21 @@ impl Client {
         Ok((Self { http }, problem))
     }
 
-    /// Sends one request; takes no longer than the target's timeout.
+    /// Sends one request; takes little longer than the target's timeout.
     pub(super) async fn post(&self, target: &Target, body: Bytes) -> Answer {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = target.uri.clone();
         *request.headers_mut() = target.headers.clone();
-        let exchange = async {
-            match self.http.request(request).await {
-                Ok(response) => read_answer(response).await,
-                Err(error) => Answer::Unavailable {
-                    cause: causes(&error),
-                    retry_after: None,
-                },
-            }
+        let unavailable = |cause| Answer::Unavailable {
+            cause,
+            retry_after: None,
         };
-        timeout(target.timeout, exchange)
-            .await
-            .unwrap_or_else(|_| Answer::Unavailable {
-                cause: format!("no answer within {:?}", target.timeout),
-                retry_after: None,
-            })
+        match timeout(target.timeout, self.http.request(request)).await {
+            Ok(Ok(response)) => read_answer(response).await,
+            Ok(Err(error)) => unavailable(causes(&error)),
+            Err(_) => unavailable(format!("no answer within {:?}", target.timeout)),
+        }
     }
 }
 
@@ -103,11 +97,12 @@ async fn read_answer(response: Response<Incoming>) -> Answer {
             retry_after,
         };
     }
-    // The head decides; a body that is too long or breaks off takes nothing back.
-    let body = Limited::new(body, MAX_ANSWER)
-        .collect()
+    // The head decides; a body that is too long, breaks off or does not come takes nothing back.
+    let body = timeout(BODY_TIMEOUT, Limited::new(body, MAX_ANSWER).collect())
         .await
-        .map(|body| body.to_bytes())
+        .ok()
+        .and_then(Result::ok)
+        .map(Collected::to_bytes)
         .unwrap_or_default();
     let is_page = header(CONTENT_TYPE).is_some_and(|kind| kind.starts_with("text/html"));
     if !head.status.is_success() || is_page {
@@ -157,4 +152,7 @@ fn causes(error: &dyn Error) -> String {
 /// Connections are kept a little longer than the longest usual pause between two batches.
 const KEEP_IDLE: Duration = Duration::from_secs(30);
 /// An answer is a few bytes; what is longer is no answer of an OTLP server.
+/// What a server says about a batch is small and comes with the head.
+const BODY_TIMEOUT: Duration = Duration::from_secs(2);
+
 const MAX_ANSWER: usize = 64 * 1024;

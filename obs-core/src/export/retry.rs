@@ -46,19 +46,20 @@ impl Backoff {
     }
 
     /// The next pause: half of it is random, so that the services of a fleet do not come back all
-    /// at once. What the server asks for wins, within the age of a batch.
+    /// at once. A server can ask for a longer one, within the age of a batch, and not for none.
     pub(super) fn pause(&mut self, asked: Option<Duration>) -> Duration {
         let factor = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
         self.failures = self.failures.saturating_add(1);
-        if let Some(asked) = asked {
-            return asked.min(self.limits.max_age);
-        }
         let pause = self
             .limits
             .first
             .saturating_mul(factor)
             .min(self.limits.longest);
-        pause / 2 + (pause / 2).mul_f64(random_fraction())
+        let pause = pause / 2 + (pause / 2).mul_f64(random_fraction());
+        asked
+            .unwrap_or_default()
+            .min(self.limits.max_age)
+            .max(pause)
     }
 }
 
@@ -134,6 +135,14 @@ mod tests {
             Duration::from_secs(7)
         );
         assert_eq!(backoff.pause(Some(Duration::MAX)), limits.max_age);
+        backoff.reset();
+        for _ in 0..3 {
+            let pause = backoff.pause(Some(Duration::ZERO));
+            assert!(
+                pause >= limits.first / 2,
+                "no server can ask for a hot loop"
+            );
+        }
     }
 
     #[test]

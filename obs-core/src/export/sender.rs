@@ -189,6 +189,7 @@ impl Sender {
                 "set OTEL_BLRP_MAX_EXPORT_BATCH_SIZE and OTEL_BSP_MAX_EXPORT_BATCH_SIZE, for example to 512".to_owned()
             }
             (StatusCode::BAD_REQUEST, _) => format!("check that {address} is an OTLP endpoint"),
+            (status, _) if status.is_server_error() => "see the log of the server".to_owned(),
             _ => format!("check the path in {address}"),
         }
     }
@@ -197,10 +198,11 @@ impl Sender {
     fn excerpt(&self, text: &str) -> String {
         let line: String = text
             .chars()
-            .take(MAX_EXCERPT)
             .map(|c| if c.is_control() { ' ' } else { c })
             .collect();
-        self.redactor.redact_text(line.trim()).into_owned()
+        // Redacted before it is cut, so that no half of a secret is left.
+        let redacted = self.redactor.redact_text(line.trim());
+        redacted.chars().take(MAX_EXCERPT).collect()
     }
 }
 

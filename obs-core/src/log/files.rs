@@ -1,8 +1,8 @@
 //! Daily files: `combined-YYYY-MM-DD.log` for everything, `error-YYYY-MM-DD.log` for errors.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::writer::Sink;
@@ -35,8 +35,17 @@ impl DailyFile {
         folder.join(format!("{prefix}-{year:04}-{month:02}-{day:02}.log"))
     }
 
+    /// Whether the open file is the one to write to. Asked for each batch: a look at a path costs
+    /// little beside a write, and lines in a file that nobody can find are lost.
+    fn is_current(&self, day: Day) -> bool {
+        self.open.as_ref().is_some_and(|(open_day, file)| {
+            let path = Self::path(&self.folder, self.prefix, day);
+            *open_day == day && leads_to(&path, file).unwrap_or(false)
+        })
+    }
+
     fn of_day(&mut self, day: Day) -> io::Result<&mut File> {
-        if self.open.as_ref().is_none_or(|(open, _)| *open != day) {
+        if !self.is_current(day) {
             // Lines may name what happened inside the service: not for every user of the machine.
             DirBuilder::new()
                 .recursive(true)
@@ -58,6 +67,12 @@ impl DailyFile {
             .ok_or_else(|| io::Error::other("no open file"))?;
         Ok(file)
     }
+}
+
+/// Whether this path still leads to this file: it may have been removed, or renamed to be archived.
+fn leads_to(path: &Path, file: &File) -> io::Result<bool> {
+    let (there, open) = (fs::metadata(path)?, file.metadata()?);
+    Ok((there.dev(), there.ino()) == (open.dev(), open.ino()))
 }
 
 /// A full disk or a crash may have cut the last line short: what follows must not be glued to it.
@@ -90,6 +105,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_file_that_was_taken_away_is_made_anew() {
+        let folder = std::env::temp_dir().join(format!("obs-core-gone-{}", std::process::id()));
+        let day = Day::of(0);
+        let path = DailyFile::path(&folder, "combined", day);
+        let mut file = DailyFile::open(&folder, "combined", day).unwrap();
+        file.write(day, b"first\n").unwrap();
+        fs::rename(&path, folder.join("archived")).unwrap();
+        file.write(day, b"second\n").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "second\n");
+        fs::remove_dir_all(&folder).unwrap();
+        file.write(day, b"third\n").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "third\n");
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
     fn a_line_that_was_cut_short_is_ended_first() {
         let folder = std::env::temp_dir().join(format!("obs-core-torn-{}", std::process::id()));
         let day = Day::of(0);
@@ -106,8 +137,8 @@ mod tests {
             let mut next = DailyFile::open(&folder, "combined", day).unwrap();
             next.write(day, b"next\n").unwrap();
         }
-        let text = std::fs::read_to_string(&path).unwrap();
-        std::fs::remove_dir_all(&folder).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        fs::remove_dir_all(&folder).unwrap();
         assert_eq!(text, "whole\ntor\nnext\nnext\n");
     }
 }

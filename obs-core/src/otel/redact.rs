@@ -38,6 +38,13 @@ fn any(redactor: &Redactor, value: &mut AnyValue, depth: u32) {
     };
     match &mut value.value {
         Some(Value::StringValue(string)) => text(redactor, string),
+        Some(Value::BytesValue(bytes)) => {
+            if let Ok(text) = std::str::from_utf8(bytes)
+                && let Cow::Owned(redacted) = redactor.redact_text(text)
+            {
+                *bytes = redacted.into_bytes();
+            }
+        }
         Some(Value::ArrayValue(array)) => {
             array
                 .values

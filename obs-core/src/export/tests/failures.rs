@@ -1,5 +1,6 @@
 //! What happens to records when the server is gone, slow, or says no.
 
+use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -151,6 +152,23 @@ fn an_answer_that_takes_too_long_is_no_answer() {
         "{:?}",
         reports.messages()
     );
+}
+
+#[test]
+fn a_success_whose_body_does_not_come_is_a_success() {
+    let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let endpoint = format!("http://{}", server.local_addr().unwrap());
+    let (exporter, _reports) = start(&[("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", &endpoint)], LONG);
+    log(&exporter, "x");
+    let mut held = server.accept().unwrap().0;
+    let mut first = [0; 1];
+    held.read_exact(&mut first).unwrap();
+    held.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n")
+        .unwrap();
+    assert!(exporter.flush(LONG));
+    let reports = exporter.shutdown(LONG);
+    let logs = account(&reports, "logs");
+    assert_eq!((logs.accepted, logs.exported), (1, 1), "{logs}");
 }
 
 #[test]
