@@ -44,7 +44,7 @@ impl JsonLines {
         push_string(out, record.message());
         out.extend_from_slice(&self.identity);
         push_string(out, record.target);
-        let mut keys = Keys::default();
+        let mut keys = Keys::new();
         self.push_context(out, record, &mut keys);
         for (entry, value) in record.fields().iter() {
             if entry.context.is_some() {
@@ -121,13 +121,21 @@ pub(crate) fn level_name(record: &LogRecord<'_>) -> &'static str {
 }
 
 /// The keys of one line so far. A bit per hash answers most questions without comparing names.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Keys {
     seen: u64,
     names: Vec<&'static str>,
 }
 
 impl Keys {
+    /// With room for the keys of a usual line: growing step by step would cost more than the line.
+    fn new() -> Self {
+        Self {
+            seen: 0,
+            names: Vec::with_capacity(32),
+        }
+    }
+
     /// Notes a key; false if the line has it already.
     fn insert(&mut self, name: &'static str) -> bool {
         let bit = bit_of(name);
