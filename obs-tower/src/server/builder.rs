@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use obs_core::{Error, Telemetry};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 
 use super::app::App;
 use super::hooks::Hook;
 use super::run::{self, Outcome};
+use super::stop::Stop;
 use crate::health::Check;
 
 /// Runs an application until it is told to stop, and stops it in order.
@@ -25,7 +27,16 @@ pub struct Server {
     pub(super) hooks: Vec<Hook>,
     pub(super) shutdown_delay: Option<Duration>,
     pub(super) shutdown_timeout: Option<Duration>,
-    pub(super) shutdown_on: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    pub(super) shutdown_on: ShutdownOn,
+}
+
+/// What stops a server.
+pub(super) enum ShutdownOn {
+    /// SIGTERM and SIGINT, from serving on.
+    Signals,
+    /// SIGTERM and SIGINT, already.
+    Listening(Stop),
+    Future(Pin<Box<dyn Future<Output = ()> + Send>>),
 }
 
 impl Server {
@@ -38,7 +49,7 @@ impl Server {
             hooks: Vec::new(),
             shutdown_delay: None,
             shutdown_timeout: None,
-            shutdown_on: None,
+            shutdown_on: ShutdownOn::Signals,
         }
     }
 
@@ -87,9 +98,49 @@ impl Server {
     }
 
     /// Stops when this future is done, instead of on SIGTERM and SIGINT, which are then not handled.
+    ///
+    /// Of this and [`shutdown_on_signals`](Self::shutdown_on_signals), the last one counts.
     pub fn shutdown_on(self, stop: impl Future<Output = ()> + Send + 'static) -> Self {
         Self {
-            shutdown_on: Some(Box::pin(stop)),
+            shutdown_on: ShutdownOn::Future(Box::pin(stop)),
+            ..self
+        }
+    }
+
+    /// Handles SIGTERM and SIGINT from now on, rather than only once it serves.
+    ///
+    /// For programs that make their server before something slow, such as opening a database: without
+    /// it a SIGTERM in between ends the process at once, with whatever telemetry was not sent yet.
+    /// With it, [`serve`](Self::serve) finds that it was asked to stop, accepts nothing, and goes
+    /// through the rest: hooks, flush, and a clean end. Nothing else is interrupted, so give what is
+    /// slow a timeout; a third signal exits, as it does later.
+    ///
+    /// Call it inside the tokio runtime that will serve; outside of any it has no effect, and
+    /// signals are handled from serving on. It is not the default because it cannot be undone: once
+    /// handled, a signal never again ends the process by itself, not even when the server was
+    /// dropped.
+    ///
+    /// # Panics
+    /// In a runtime that was built without its IO driver, which could not serve either.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # use obs_tower::Server;
+    /// # async fn open_database() -> Result<(), std::io::Error> { Ok(()) }
+    /// # async fn serve(app: axum::Router) -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Server::new(obs_core::init!()?).shutdown_on_signals();
+    /// let database = open_database().await?;
+    /// let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    /// server.serve(listener, app).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn shutdown_on_signals(self) -> Self {
+        let listening = Handle::try_current()
+            .ok()
+            // Serving tries again, and says what is wrong.
+            .and_then(|_runtime| Stop::on_signals().ok());
+        Self {
+            shutdown_on: listening.map_or(ShutdownOn::Signals, ShutdownOn::Listening),
             ..self
         }
     }

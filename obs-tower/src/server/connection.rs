@@ -2,7 +2,6 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -12,6 +11,7 @@ use tokio::sync::watch;
 
 use super::app::App;
 use super::front::{Front, Shared};
+use super::traffic::Traffic;
 use crate::client_addr::ClientAddr;
 
 /// What connections are asked to do.
@@ -46,12 +46,16 @@ pub(super) async fn serve<A: App>(
 ) {
     // Small answers shall not wait for more; where that cannot be had, they do.
     let _as_it_is = stream.set_nodelay(true);
-    let used = Arc::new(AtomicBool::new(false));
-    let front = Front::new(app, shared, peer, used.clone());
+    let traffic = watch::Sender::new(Traffic::default());
+    let front = Front::new(app, shared, peer, traffic.clone());
     let mut connection = pin!(protocol.serve_connection_with_upgrades(TokioIo::new(stream), front));
     // The head timeout begins once a version was recognised; this one also covers the bytes before.
     let mut first_request = pin!(tokio::time::sleep(HEAD_TIMEOUT));
     let mut waiting = true;
+    // These two begin with the drain.
+    let mut used = pin!(used(traffic.subscribe()));
+    let mut quiet = pin!(quiet(traffic.subscribe()));
+    let (mut draining, mut announced) = (false, false);
     loop {
         tokio::select! {
             closed = &mut connection => {
@@ -62,18 +66,51 @@ pub(super) async fn serve<A: App>(
             }
             changed = phase.changed() => match (changed, *phase.borrow()) {
                 (Ok(()), Phase::Serve) => {}
-                (Ok(()), Phase::Drain) => connection.as_mut().graceful_shutdown(),
+                (Ok(()), Phase::Drain) => draining = true,
                 (Ok(()), Phase::Force) | (Err(_), _) => return,
             },
             () = &mut first_request, if waiting => {
                 waiting = false;
-                if !used.load(Ordering::Relaxed) {
+                if !traffic.borrow().used {
                     return;
                 }
             }
+            // Not before: it would close a new connection whose first request is on its way.
+            () = &mut used, if draining && !announced => {
+                announced = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = &mut quiet, if draining => return,
+        }
+    }
+}
+
+/// Waits for the first request.
+async fn used(mut traffic: watch::Receiver<Traffic>) {
+    let gone = traffic.wait_for(|traffic| traffic.used).await.is_err();
+    if gone {
+        std::future::pending().await
+    }
+}
+
+/// Waits until nothing has been in flight for a while.
+async fn quiet(mut traffic: watch::Receiver<Traffic>) {
+    loop {
+        let idle = traffic.wait_for(|traffic| traffic.in_flight == 0).await;
+        if idle.map(drop).is_err() {
+            return;
+        }
+        match tokio::time::timeout(GRACE, traffic.changed()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => return,
         }
     }
 }
 
 /// Longest time for the head of a request; as in Apache and in hyper's own default.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a draining connection is kept with nothing in flight, for a request that is on its way:
+/// longer than a lost packet takes to be sent again (at least 200 ms on Linux), and no burden to a
+/// restart, since half a head or a silent HTTP/2 client would otherwise hold it up to the deadline.
+const GRACE: Duration = Duration::from_millis(250);

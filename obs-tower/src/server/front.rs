@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::task::{Context, Poll, ready};
 
 use http::header::{self, HeaderValue};
@@ -12,9 +12,11 @@ use hyper::service::Service;
 use hyper_util::service::{TowerToHyperService, TowerToHyperServiceFuture};
 use obs_redact::Redactor;
 use pin_project_lite::pin_project;
+use tokio::sync::watch;
 
 use super::app::App;
-use super::front_body::FrontBody;
+use super::front_body::{Content, FrontBody};
+use super::traffic::{InFlight, Traffic};
 use crate::client_addr::ClientAddr;
 use crate::health::{Answer, Endpoints, Health};
 use crate::request_id::RequestId;
@@ -25,6 +27,8 @@ pub(super) struct Shared {
     pub(super) endpoints: Option<Endpoints>,
     pub(super) health: Arc<Health>,
     pub(super) redactor: Redactor,
+    /// Requests in flight on all connections.
+    pub(super) in_flight: Arc<AtomicUsize>,
 }
 
 /// The service of one connection.
@@ -33,8 +37,7 @@ pub(super) struct Front<A> {
     app: TowerToHyperService<A>,
     shared: Arc<Shared>,
     peer: ClientAddr,
-    /// Whether a request has arrived on the connection.
-    used: Arc<AtomicBool>,
+    traffic: watch::Sender<Traffic>,
 }
 
 impl<A> Front<A> {
@@ -42,13 +45,13 @@ impl<A> Front<A> {
         app: A,
         shared: Arc<Shared>,
         peer: ClientAddr,
-        used: Arc<AtomicBool>,
+        traffic: watch::Sender<Traffic>,
     ) -> Self {
         Self {
             app: TowerToHyperService::new(app),
             shared,
             peer,
-            used,
+            traffic,
         }
     }
 }
@@ -59,7 +62,7 @@ impl<A: App> Service<Request<Incoming>> for Front<A> {
     type Future = FrontFuture<A>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        self.used.store(true, Ordering::Relaxed);
+        let in_flight = InFlight::begin(self.traffic.clone(), self.shared.in_flight.clone());
         let endpoints = self.shared.endpoints.as_ref();
         let probe = endpoints
             .and_then(|endpoints| endpoints.answer(request.method(), request.uri().path()));
@@ -85,6 +88,7 @@ impl<A: App> Service<Request<Incoming>> for Front<A> {
         FrontFuture {
             source,
             shared: self.shared.clone(),
+            in_flight: Arc::new(in_flight),
             version,
         }
     }
@@ -96,6 +100,7 @@ pin_project! {
         #[pin]
         source: Source<TowerToHyperServiceFuture<A, Request<Incoming>>>,
         shared: Arc<Shared>,
+        in_flight: Arc<InFlight>,
         version: Version,
     }
 }
@@ -115,12 +120,12 @@ impl<A: App> Future for FrontFuture<A> {
         let this = self.project();
         let mut response = match this.source.project() {
             ProjectedSource::Probe { answer } => match answer.take() {
-                Some(answer) => answer.map(|content| FrontBody::Own { content }),
+                Some(answer) => answer.map(|content| Content::Own { content }),
                 // Polled again after it was done, which a server does not do.
                 None => return Poll::Pending,
             },
             ProjectedSource::App { future } => {
-                ready!(future.poll(cx))?.map(|body| FrontBody::App { body })
+                ready!(future.poll(cx))?.map(|body| Content::App { body })
             }
         };
         // HTTP/2 has no such header; its connections are told to go away when the drain begins.
@@ -129,6 +134,8 @@ impl<A: App> Future for FrontFuture<A> {
                 .headers_mut()
                 .insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        Poll::Ready(Ok(response))
+        Poll::Ready(Ok(
+            response.map(|content| FrontBody::new(content, this.in_flight.clone()))
+        ))
     }
 }

@@ -6,14 +6,21 @@
 //! 1. **Lame duck**, for `SHUTDOWN_DELAY`: readiness is 503, but connections are still accepted and
 //!    requests answered, over HTTP/1 with `Connection: close`. Load balancers need this time to
 //!    notice. 5 s in production, none elsewhere or on SIGINT from a terminal.
-//! 2. **Drain**: nothing new is accepted; requests in flight finish, idle connections close.
-//! 3. **Force**: what is still open near the end of `SHUTDOWN_TIMEOUT` (30 s from the end of the
-//!    lame duck) is dropped, so a client that never reads cannot hold up the exit.
+//! 2. **Drain**: nothing new is accepted, requests in flight finish, idle connections close. A
+//!    request is in flight from the end of its head to the last byte of its response. A connection
+//!    without one, be it new, silent or in the midst of a head, is kept for 250 ms, for a request
+//!    that was on its way, and then closed; that is a clean end.
+//! 3. **Force**: requests still in flight near the end of `SHUTDOWN_TIMEOUT` (30 s from the end of
+//!    the lame duck) are cut off, so a client that never reads cannot hold up the exit. Their number
+//!    is told in the log.
 //! 4. **Hooks**, in the order in which they were added, each with its own deadline.
 //! 5. **Flush** of telemetry, so that everything before it was recorded.
 //!
 //! A sixth of the timeout, at most 5 s, is kept for hooks and flush. A second signal forces at once,
 //! a third exits.
+//!
+//! Signals are handled from serving on. A program that has something slow to do before can have them
+//! handled earlier: [`Server::shutdown_on_signals`].
 //!
 //! # What it does not do
 //! TLS: put a proxy in front. Connections that were upgraded (WebSocket) are not waited for.
@@ -51,6 +58,7 @@ mod hooks;
 mod run;
 mod settings;
 mod stop;
+mod traffic;
 
 pub use self::app::App;
 pub use self::builder::Server;

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use obs_core::{Error, TelemetryHandle};
@@ -10,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::app::App;
-use super::builder::Server;
+use super::builder::{Server, ShutdownOn};
 use super::connection::{self, Phase};
 use super::front::Shared;
 use super::settings::{Settings, default_delay};
@@ -45,57 +46,63 @@ pub(super) async fn until_stopped<A: App>(
     } = server;
     let handle = telemetry.handle();
     let settings = Settings::read(&handle);
-    let stop = match shutdown_on {
-        Some(stop) => Stop::on(stop),
-        None => match Stop::on_signals() {
-            Ok(stop) => stop,
-            Err(error) => {
-                // Said while there is still somebody to hear it.
-                tracing::error!(target: "obs::server", %error, "cannot serve");
-                let _report = telemetry.shutdown_async(MAX_FLUSH).await;
-                return Err(error);
-            }
-        },
+    let stop = match listen(shutdown_on) {
+        Ok(stop) => stop,
+        Err(error) => {
+            // Said while there is still somebody to hear it.
+            tracing::error!(target: "obs::server", %error, "cannot serve");
+            let _report = telemetry.shutdown_async(MAX_FLUSH).await;
+            return Err(error);
+        }
     };
     let health = Arc::new(Health::new(checks));
-    let monitor = Monitor::start(&health, settings.check_timeout);
+    // One that was asked to stop before it began has promised nobody to be there.
+    let never_began = stop.is_asked();
+    let monitor = (!never_began).then(|| Monitor::start(&health, settings.check_timeout));
     let endpoints =
         health_path.map(|path| Endpoints::new(&path, handle.service_version(), health.clone()));
     let connections = Connections::new(Arc::new(Shared {
         endpoints,
         health: health.clone(),
         redactor: handle.redactor(),
+        in_flight: Arc::default(),
     }));
 
-    if let Ok(address) = listener.local_addr() {
-        tracing::info!(target: "obs::server", "listening on http://{address}");
+    if !never_began {
+        if let Ok(address) = listener.local_addr() {
+            tracing::info!(target: "obs::server", "listening on http://{address}");
+        }
+        let delay = shutdown_delay.or(settings.shutdown_delay);
+        let lame_duck = lame_duck(&stop, &health, &handle, delay);
+        accept::until(lame_duck, &listener, |stream, peer| {
+            connections.spawn(stream, ClientAddr::new(peer), app.clone())
+        })
+        .await;
     }
-    let lame_duck = lame_duck(
-        &stop,
-        &health,
-        &handle,
-        shutdown_delay.or(settings.shutdown_delay),
-    );
-    accept::until(lame_duck, &listener, |stream, peer| {
-        connections.spawn(stream, ClientAddr::new(peer), app.clone())
-    })
-    .await;
     drop(listener);
 
     let deadlines = Deadlines::from_now(shutdown_timeout.unwrap_or(settings.shutdown_timeout));
     let drained = connections.drain(&stop, deadlines.drain).await;
     drop(monitor);
     let hooks_done = hooks::run_all(hooks, deadlines.hooks).await;
-    tracing::info!(target: "obs::server", "stopped, flushing telemetry");
     let left = deadlines.end.saturating_duration_since(Instant::now());
+    let limit = left.clamp(MIN_FLUSH, MAX_FLUSH);
+    tracing::info!(target: "obs::server", "stopped, flushing telemetry for up to {:.1} s", limit.as_secs_f64());
     // What was lost, the telemetry itself says.
-    let _report = telemetry
-        .shutdown_async(left.clamp(MIN_FLUSH, MAX_FLUSH))
-        .await;
+    let _report = telemetry.shutdown_async(limit).await;
     Ok(Outcome {
         drained,
         hooks_done,
     })
+}
+
+/// Begins to wait for the request to stop, or goes on waiting for it.
+fn listen(shutdown_on: ShutdownOn) -> Result<Stop, Error> {
+    match shutdown_on {
+        ShutdownOn::Future(stop) => Ok(Stop::on(stop)),
+        ShutdownOn::Listening(stop) if stop.is_listening() => Ok(stop),
+        ShutdownOn::Listening(_) | ShutdownOn::Signals => Stop::on_signals(),
+    }
 }
 
 /// Waits for the request to stop, and then for the delay that follows it.
@@ -185,10 +192,11 @@ impl Connections {
         });
     }
 
-    /// Lets connections finish until the deadline, then closes them; whether all finished.
+    /// Lets requests finish until the deadline, then closes what is open; whether all finished.
     async fn drain(mut self, stop: &Stop, deadline: Instant) -> bool {
         let open = self.open.downgrade();
-        tracing::info!(target: "obs::server", connections = open.strong_count() - 1, "draining");
+        let requests = || self.shared.in_flight.load(Ordering::Relaxed);
+        tracing::info!(target: "obs::server", connections = open.strong_count() - 1, requests = requests(), "draining");
         drop(self.open);
         self.phase.send_replace(Phase::Drain);
         tokio::select! {
@@ -196,11 +204,14 @@ impl Connections {
             () = tokio::time::sleep_until(deadline) => {}
             () = stop.forced() => {}
         }
-        tracing::warn!(target: "obs::server", connections = open.strong_count(), "closing connections that did not finish");
+        let cut_off = requests();
+        if cut_off > 0 {
+            tracing::warn!(target: "obs::server", requests = cut_off, "cutting off requests that did not finish");
+        }
         self.phase.send_replace(Phase::Force);
         // Dropping a request records it; one that blocks its thread cannot be dropped, so not forever.
         let _closed = tokio::time::timeout(FORCE_GRACE, self.all_closed.recv()).await;
-        false
+        cut_off == 0
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) struct Stop {
 }
 
 impl Stop {
-    /// Listens to SIGTERM and SIGINT.
+    /// Listens to SIGTERM and SIGINT, which from now on do not end the process by themselves.
     pub(super) fn on_signals() -> Result<Self, Error> {
         let install = |kind| {
             signal(kind).map_err(|error| Error::start(format!("cannot handle signals: {error}")))
@@ -61,6 +61,16 @@ impl Stop {
             asked,
             _listener: listener,
         }
+    }
+
+    /// Whether the runtime in which this was made still listens.
+    pub(super) fn is_listening(&self) -> bool {
+        self.asked.has_changed().is_ok()
+    }
+
+    /// Whether something was asked for by now.
+    pub(super) fn is_asked(&self) -> bool {
+        *self.asked.borrow() != Asked::Nothing
     }
 
     /// Waits for the first request to stop.
@@ -112,4 +122,18 @@ async fn listen(mut terminate: Signal, mut interrupt: Signal, asked: watch::Send
 )]
 fn exit() -> ! {
     std::process::exit(i32::from(EXIT_FORCED))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listening_ends_with_the_runtime() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let stop = runtime.block_on(async { Stop::on(Box::pin(std::future::pending())) });
+        assert!(stop.is_listening());
+        drop(runtime);
+        assert!(!stop.is_listening());
+    }
 }

@@ -10,6 +10,7 @@ mod observed;
 mod support;
 
 mod attributes;
+mod drain;
 mod endings;
 mod health;
 mod request_id;

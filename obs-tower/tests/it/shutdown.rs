@@ -1,16 +1,20 @@
 //! Stopping: what is still answered, what is waited for, and for how long.
 
+use std::convert::Infallible;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get as route_get;
+use obs_tower::{Check, Server};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, Semaphore};
 
-use crate::support::{Running, get, get_until, receive, send, silent_telemetry};
+use crate::support::{Running, code, get, get_until, receive, send, silent_telemetry};
 
 const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(300);
@@ -153,7 +157,7 @@ struct EndlessBody;
 
 impl http_body::Body for EndlessBody {
     type Data = bytes::Bytes;
-    type Error = std::convert::Infallible;
+    type Error = Infallible;
 
     fn poll_frame(
         self: std::pin::Pin<&mut Self>,
@@ -211,4 +215,76 @@ async fn mistaken_settings_do_not_keep_a_server_from_serving() {
         Running::start_with(silent_telemetry(&mistaken), Slow::new().1, |server| server).await;
     assert_eq!(get(lenient.address, "/").await.body, "up");
     assert_eq!(lenient.stop().exit_code().await, 0);
+}
+
+#[tokio::test]
+async fn longest_durations_are_as_good_as_any() {
+    let ran = Arc::new(Mutex::new(false));
+    let hook = {
+        let ran = ran.clone();
+        async move { *ran.lock().unwrap() = true }
+    };
+    let check = Check::critical("always", async || Ok::<_, Infallible>(()))
+        .timeout(Duration::MAX)
+        .every(Duration::MAX);
+    let server = Running::start(Slow::new().1, |server| {
+        server
+            .health_at("/health")
+            .check(check)
+            .shutdown_delay(Duration::ZERO)
+            .shutdown_timeout(Duration::MAX)
+            .on_shutdown("hook", Duration::MAX, hook)
+    })
+    .await;
+    get_until(server.address, "/health/ready", |answer| {
+        answer.status == 200
+    })
+    .await;
+    assert_eq!(server.stop().exit_code().await, 0);
+    assert!(*ran.lock().unwrap());
+}
+
+#[tokio::test]
+async fn longest_delay_goes_on_serving() {
+    let server = Running::start(Slow::new().1, |server| {
+        server.health_at("/health").shutdown_delay(Duration::MAX)
+    })
+    .await;
+    let stopping = server.stop();
+    get_until(stopping.address, "/health/ready", |answer| {
+        answer.status == 503
+    })
+    .await;
+    assert_eq!(get(stopping.address, "/").await.body, "up");
+}
+
+#[tokio::test]
+async fn signal_before_it_serves_ends_it_in_order() {
+    let ran = Arc::new(Mutex::new(false));
+    let hook = {
+        let ran = ran.clone();
+        async move { *ran.lock().unwrap() = true }
+    };
+    let server = Server::new(silent_telemetry(&[]))
+        .shutdown_on_signals()
+        .shutdown_delay(Duration::MAX)
+        .on_shutdown("hook", LONG, hook);
+    let mut arrived = signal(SignalKind::terminate()).unwrap();
+    let kill = format!("kill -TERM {}", std::process::id());
+    let sent = Command::new("sh").args(["-c", &kill]).status().unwrap();
+    assert!(sent.success());
+    arrived.recv().await;
+    // The server was told together with this test.
+    tokio::task::yield_now().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let ended = tokio::time::timeout(LONG, server.run(listener, Slow::new().1));
+    assert_eq!(code(ended.await.unwrap()), 0);
+    assert!(*ran.lock().unwrap());
+    TcpStream::connect(address).await.unwrap_err();
+}
+
+#[test]
+fn signals_need_a_runtime_and_do_without() {
+    let _server = Server::new(silent_telemetry(&[])).shutdown_on_signals();
 }

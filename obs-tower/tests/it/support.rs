@@ -73,11 +73,15 @@ pub(crate) struct Stopping {
 impl Stopping {
     /// The exit code, as a number.
     pub(crate) async fn exit_code(self) -> u8 {
-        let code = format!("{:?}", self.ended.await.unwrap());
-        (0..=u8::MAX)
-            .find(|number| format!("{:?}", ExitCode::from(*number)) == code)
-            .unwrap()
+        code(self.ended.await.unwrap())
     }
+}
+
+pub(crate) fn code(code: ExitCode) -> u8 {
+    let code = format!("{code:?}");
+    (0..=u8::MAX)
+        .find(|number| format!("{:?}", ExitCode::from(*number)) == code)
+        .unwrap()
 }
 
 /// A response as it came over the wire.
