@@ -8,8 +8,8 @@ use std::{
 };
 
 use axum::Router;
-use obs_core::Telemetry;
-use obs_tower::{Check, Server};
+use obs_core::TelemetryHandle;
+use obs_tower::{Check, ObserveLayer, Server};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tracing::Instrument;
@@ -36,7 +36,7 @@ impl App {
     ///
     /// # Errors
     /// [`StartError`] if the port is taken or the data folder cannot be used.
-    pub async fn build(config: &Config, telemetry: &Telemetry) -> Result<Self, StartError> {
+    pub async fn build(config: &Config, telemetry: &TelemetryHandle) -> Result<Self, StartError> {
         let listener = listen(config.host, config.port).await?;
         let address = listener.local_addr().map_err(|source| StartError::Listen {
             address: SocketAddr::new(config.host, config.port),
@@ -56,7 +56,7 @@ impl App {
         Ok(Self {
             listener,
             address,
-            router: http::router(store.clone()).layer(obs_tower::observe(telemetry)),
+            router: http::router(store.clone()).layer(ObserveLayer::new(telemetry)),
             store,
             demo_recipes,
         })
@@ -74,15 +74,9 @@ impl App {
         self.demo_recipes
     }
 
-    /// Serves until the process is asked to stop: finishes the requests under way, closes the
+    /// Serves until the server is asked to stop: finishes the requests under way, closes the
     /// database, and flushes telemetry last.
-    pub async fn run(self, telemetry: Telemetry) -> ExitCode {
-        let server = Server::new(telemetry);
-        self.run_on(server).await
-    }
-
-    /// As [`run`](Self::run), on a server that the caller has prepared.
-    pub async fn run_on(self, server: Server) -> ExitCode {
+    pub async fn run(self, server: Server) -> ExitCode {
         let Self {
             listener,
             store,

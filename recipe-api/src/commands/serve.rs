@@ -2,7 +2,8 @@
 
 use std::{net::SocketAddr, process::ExitCode};
 
-use obs_core::{Environment, Telemetry, config::Env};
+use obs_core::{Environment, config::Env};
+use obs_tower::Server;
 
 use crate::{app::App, config::Config, telemetry};
 
@@ -12,22 +13,25 @@ use super::{run::Failure, terminal};
 pub(super) async fn serve() -> Result<ExitCode, Failure> {
     let config = Config::from_env(&Env::process())?;
     let telemetry = telemetry::for_service()?;
-    let app = App::build(&config, &telemetry).await?;
-    terminal::tell(&greeting(&config, &app, &telemetry));
-    Ok(app.run(telemetry).await)
+    let (handle, on) = (telemetry.handle(), telemetry.describe());
+    // Before the database is opened: who stops the service while it starts gets a clean end too.
+    let server = Server::new(telemetry).shutdown_on_signals();
+    let app = App::build(&config, &handle).await?;
+    // In development the terminal shows the log, and with it what is on.
+    let on = (handle.environment() != Environment::Development).then_some(on);
+    terminal::tell(&greeting(&config, &app, on.as_deref()));
+    Ok(app.run(server).await)
 }
 
-fn greeting(config: &Config, app: &App, telemetry: &Telemetry) -> String {
+fn greeting(config: &Config, app: &App, on: Option<&str>) -> String {
     let demo = match app.demo_recipes() {
         0 => String::new(),
         count => format!(", {count} demo recipes loaded"),
     };
     let url = url(app.address());
-    // In development the terminal shows the log, and with it what is on.
-    let on = match telemetry.handle().environment() {
-        Environment::Development => String::new(),
-        _ => telemetry.describe().replace('\n', "\n  ") + "\n  ",
-    };
+    let on = on
+        .map(|on| on.replace('\n', "\n  ") + "\n  ")
+        .unwrap_or_default();
     format!(
         "recipe-api {version} on {url}\n  \
            {on}data: {data}{demo}\n\

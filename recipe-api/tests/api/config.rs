@@ -53,7 +53,7 @@ fn every_problem_is_told_at_once() {
 }
 
 async fn start_error(config: &Config) -> StartError {
-    match App::build(config, &telemetry()).await {
+    match App::build(config, &telemetry().handle()).await {
         Ok(_) => panic!("the app starts"),
         Err(error) => error,
     }
@@ -67,7 +67,7 @@ async fn a_port_that_is_taken_is_told_with_a_remedy() {
         host: [127, 0, 0, 1].into(),
         data_dir: folder.path().to_owned(),
     };
-    let first = App::build(&config, &telemetry()).await.unwrap();
+    let first = App::build(&config, &telemetry().handle()).await.unwrap();
     config.port = first.address().port();
     let error = start_error(&config).await.to_string();
     assert_eq!(
@@ -115,9 +115,9 @@ async fn the_demo_set_is_loaded_once() {
         host: [127, 0, 0, 1].into(),
         data_dir: folder.path().to_owned(),
     };
-    let app = App::build(&config, &telemetry()).await.unwrap();
+    let app = App::build(&config, &telemetry().handle()).await.unwrap();
     assert_eq!(app.demo_recipes(), 14);
     app.close().await;
-    let app = App::build(&config, &telemetry()).await.unwrap();
+    let app = App::build(&config, &telemetry().handle()).await.unwrap();
     assert_eq!(app.demo_recipes(), 0);
 }

@@ -79,7 +79,7 @@ impl TestApp {
             data_dir: folder.path().to_owned(),
         };
         let telemetry = telemetry();
-        let app = App::build(&config, &telemetry).await.unwrap();
+        let app = App::build(&config, &telemetry.handle()).await.unwrap();
         let address = app.address();
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(async move {
@@ -87,7 +87,7 @@ impl TestApp {
                 let _ = stopped.await;
             };
             let server = Server::new(telemetry).shutdown_on(shutdown);
-            assert_eq!(app.run_on(server).await, ExitCode::SUCCESS);
+            assert_eq!(app.run(server).await, ExitCode::SUCCESS);
         });
         Self {
             address,
