@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, sync::Arc};
 
 use crate::{
     REDACTED,
-    detect::{Anchors, SHORTEST_PLAIN, find_cards, find_pairs},
+    detect::{Anchors, SHORTEST_PLAIN, find_cards, find_marked, find_pairs},
     field::FieldRules,
     findings::{Findings, redact, repeat},
     pattern::Patterns,
@@ -233,6 +233,7 @@ impl Redactor {
             anchors.find_vendor_keys(findings, rules);
             anchors.find_shapes(findings, rules);
             find_pairs(findings, rules);
+            find_marked(findings, rules);
             find_cards(findings);
         }
         patterns.find(findings);

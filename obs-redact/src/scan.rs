@@ -64,11 +64,47 @@ pub(crate) fn starts_token(bytes: &[u8], index: usize) -> bool {
     matches!(previous, b'n' | b'r' | b't') && index >= 2 && at(bytes, index - 2) == b'\\'
 }
 
+/// The end of the white space from `start` on, also of such as is escaped: `\n`, `\r`, `\t`.
+#[inline]
+pub(crate) fn gap_end(bytes: &[u8], start: usize) -> usize {
+    let mut end = start;
+    loop {
+        end = run_end(bytes, end, |byte| byte.is_ascii_whitespace());
+        let escape = run_end(bytes, end, |byte| byte == b'\\');
+        if escape == end || !matches!(at(bytes, escape), b'n' | b'r' | b't') {
+            return end;
+        }
+        end = escape + 1;
+    }
+}
+
+/// The start of the white space that ends at `end`, of long one only the last part.
+#[inline]
+pub(crate) fn gap_start(bytes: &[u8], end: usize) -> usize {
+    let mut start = end;
+    while end - start < LONGEST_GAP {
+        let previous = before(bytes, start);
+        if previous.is_ascii_whitespace() {
+            start -= 1;
+        } else if matches!(previous, b'n' | b'r' | b't') && before(bytes, start - 1) == b'\\' {
+            start -= 2;
+            while end - start < LONGEST_GAP && before(bytes, start) == b'\\' {
+                start -= 1;
+            }
+        } else {
+            break;
+        }
+    }
+    start
+}
+
 /// Whether the byte is one of the three quotation marks.
 #[inline]
 pub(crate) fn is_quote(byte: u8) -> bool {
     matches!(byte, b'"' | b'\'' | b'`')
 }
+
+const LONGEST_GAP: usize = 64;
 
 /// Counts work in tests, so that linear time is asserted without a clock.
 #[cfg(not(test))]

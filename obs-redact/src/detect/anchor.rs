@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, Input, MatchKind};
 
-use super::{bearer, jwt::Jwt, pair, pem, url, vendor};
+use super::{bearer, jwt::Jwt, pair, pem, statement, url, vendor};
 use crate::{field::FieldRules, findings::Findings};
 
 /// The searches for all literals.
@@ -46,6 +46,8 @@ pub(super) enum Anchor {
     Bearer,
     Basic,
     EncodedPair,
+    StatementBy,
+    DriverAddress,
 }
 
 /// One set of literals, each with its rule.
@@ -93,6 +95,8 @@ impl Search {
                 Some(Anchor::Bearer) => bearer::verify_bearer(&place),
                 Some(Anchor::Basic) => bearer::verify_basic(&place),
                 Some(Anchor::EncodedPair) => pair::verify_encoded(&place, rules),
+                Some(Anchor::StatementBy) => statement::verify_by(&place),
+                Some(Anchor::DriverAddress) => url::verify_driver(&place),
                 None => None,
             };
             from = found.start() + 1;
@@ -122,6 +126,10 @@ fn shapes() -> Vec<(String, Anchor)> {
         ("%3d", Anchor::EncodedPair),
         ("%3A", Anchor::EncodedPair),
         ("%3a", Anchor::EncodedPair),
+        ("d b", Anchor::StatementBy),
+        ("D B", Anchor::StatementBy),
+        ("@tcp(", Anchor::DriverAddress),
+        ("@unix(", Anchor::DriverAddress),
     ]
     .map(|(literal, anchor)| (literal.to_owned(), anchor))
     .into();

@@ -2,8 +2,11 @@
 
 use std::ops::Range;
 
-use super::anchor::Place;
-use crate::scan::{at, part, run_end, spend, starts_token, starts_with, starts_with_any_case};
+use super::{
+    anchor::Place,
+    base64::{decode, is_base64},
+};
+use crate::scan::{at, part, run_end, starts_token, starts_with, starts_with_any_case};
 
 /// The token of `Bearer …`, unless it is one of the words that prose has there.
 pub(super) fn verify_bearer(place: &Place<'_>) -> Option<Range<usize>> {
@@ -65,38 +68,16 @@ fn is_token68(byte: u8) -> bool {
 
 /// Whether base64 text decodes to printable characters with a colon among them.
 fn holds_user_and_password(base64: &[u8]) -> bool {
-    let mut bits = 0_u32;
-    let mut held = 0;
-    for &byte in base64.iter().take(LONGEST_USER) {
-        spend(1);
-        let Some(value) = base64_value(byte) else {
-            return false;
-        };
-        bits = bits << 6 | value;
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            match bits >> held & 0xff {
-                0x3a => return true,
-                0..0x20 | 0x7f => return false,
-                _ => {}
-            }
+    let looked_at = part(base64, 0..base64.len().min(LONGEST_USER));
+    for byte in decode(looked_at) {
+        match byte {
+            b':' => return true,
+            0..0x20 | 0x7f => return false,
+            _ => {}
         }
     }
     // A user name that long is no reason to let a password pass.
-    base64.len() > LONGEST_USER
-}
-
-fn base64_value(byte: u8) -> Option<u32> {
-    let value = match byte {
-        b'A'..=b'Z' => byte - b'A',
-        b'a'..=b'z' => byte - b'a' + 26,
-        b'0'..=b'9' => byte - b'0' + 52,
-        b'+' | b'-' => 62,
-        b'/' | b'_' => 63,
-        _ => return None,
-    };
-    Some(u32::from(value))
+    base64.len() > LONGEST_USER && looked_at.iter().all(|&byte| is_base64(byte))
 }
 
 const MOST_SPACES: usize = 4;
@@ -104,7 +85,7 @@ const LONGEST_WORD: usize = 16;
 const LONGEST_NAME: usize = 32;
 const LONGEST_USER: usize = 256;
 /// What follows the word in sentences; everything else after it is a token.
-const PROSE: &str = "a an and as auth authentication authorization but by credential credentials \
+const PROSE: &str = "a an and as auth authentication authorization bond bonds but by credential credentials \
                      error expired failed flow for format found from got has header headers in \
                      invalid is missing must not of on or rejected required scheme should that the \
                      to token tokens was with";

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::{
     findings::Findings,
-    scan::{at, before, spend, starts_token},
+    scan::{at, before, part, spend, starts_token},
 };
 
 /// Finds card numbers written in one piece or in the usual groups.
@@ -21,13 +21,54 @@ pub(crate) fn find_cards(findings: &mut Findings<'_>) {
         while start < chunk_start + chunk.len() {
             if let Some(card) = card_at(bytes, start) {
                 start = card.end;
-                findings.add(card);
+                if !is_measure(bytes, &card) {
+                    findings.add(card);
+                }
             } else {
                 start += 1;
             }
         }
         tried = start;
     }
+}
+
+/// Whether a number in one piece stands after a name that says what it measures: `elapsed_ns`.
+fn is_measure(bytes: &[u8], number: &Range<usize>) -> bool {
+    let in_one_piece = part(bytes, number.clone()).iter().all(u8::is_ascii_digit);
+    let Some(key) = value_key(bytes, number.start).filter(|_| in_one_piece) else {
+        return false;
+    };
+    let lower = |byte: &u8| byte.to_ascii_lowercase();
+    let ends_with = |word: &str| {
+        let from = key.len().saturating_sub(word.len());
+        part(key, from..key.len())
+            .iter()
+            .map(lower)
+            .eq(word.bytes())
+    };
+    UNITS.iter().chain(MEASURES).any(|word| ends_with(word))
+}
+
+/// The name before the separator before `start`.
+fn value_key(bytes: &[u8], start: usize) -> Option<&[u8]> {
+    let from = start.saturating_sub(LONGEST_KEY);
+    let mut end = start;
+    let mut separators = 0;
+    while end > from {
+        match before(bytes, end) {
+            b' ' | b'"' | b'\'' | b'\\' => {}
+            b'=' | b':' => separators += 1,
+            _ => break,
+        }
+        end -= 1;
+    }
+    let window = part(bytes, from..end);
+    let start = window
+        .iter()
+        .rposition(|&byte| !byte.is_ascii_alphanumeric() && byte != b'_' && byte != b'-')
+        .map_or(0, |offset| offset + 1);
+    spend(window.len());
+    (separators == 1).then(|| part(window, start..window.len()))
 }
 
 /// Whether the number is a card number.
@@ -225,3 +266,8 @@ pub(super) const FEWEST_DIGITS: usize = 13;
 const MOST_DIGITS: usize = 19;
 /// 19 digits in five groups.
 const LONGEST: usize = 23;
+const LONGEST_KEY: usize = 64;
+const UNITS: &[&str] = &[
+    "_ns", "_us", "_ms", "_nanos", "_micros", "_millis", "_bytes",
+];
+const MEASURES: &[&str] = &["elapsed", "duration", "timestamp", "offset"];

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::anchor::Place;
-use crate::scan::{at, run_end};
+use super::{anchor::Place, base64::decode};
+use crate::scan::{at, part, run_end};
 
 /// Remembers where a token cannot start any more.
 #[derive(Default)]
@@ -17,6 +17,12 @@ impl Jwt {
         let bytes = place.bytes;
         let start = place.literal.start;
         if start < self.refused_until {
+            return None;
+        }
+        if !is_json(part(
+            bytes,
+            start..bytes.len().min(start + SHORTEST_PART + 2),
+        )) {
             return None;
         }
         let header_end = run_end(bytes, start, is_base64url);
@@ -37,6 +43,11 @@ impl Jwt {
         }
         Some(start..end)
     }
+}
+
+/// Whether base64url text decodes to the beginning of an object with a name in ASCII.
+fn is_json(base64: &[u8]) -> bool {
+    decode(base64).all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 fn is_base64url(byte: u8) -> bool {

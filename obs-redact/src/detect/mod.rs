@@ -6,11 +6,22 @@
 //! verified moves the scan forward, so that no byte is looked at again and again.
 
 mod anchor;
+mod base64;
 mod bearer;
 mod card;
+mod element;
+mod group;
+mod harmless;
 mod jwt;
+mod mark;
+mod named;
+mod option;
 mod pair;
 mod pem;
+mod quote;
+mod spelled;
+mod statement;
+mod tuple;
 mod url;
 mod value;
 mod vendor;
@@ -23,4 +34,6 @@ const _: () = assert!(SHORTEST_PLAIN <= vendor::SHORTEST && SHORTEST_PLAIN <= ca
 
 #[cfg(feature = "json")]
 pub(crate) use self::card::is_card_number;
-pub(crate) use self::{anchor::Anchors, card::find_cards, pair::find_pairs, url::userinfo};
+pub(crate) use self::{
+    anchor::Anchors, card::find_cards, mark::find_marked, pair::find_pairs, url::userinfo,
+};

@@ -1,10 +1,17 @@
-//! Names with their values in text: `key=value`, `key: value`, `"key":"value"`, `key => value`.
+//! Names with their values in text: `key=value`, `key: value`, `"key":"value"`, `key => value`,
+//! `(key)=(value)`, and as items: `("key", "value")`.
 
 use std::ops::Range;
 
-use memchr::{memchr2, memrchr};
+use memchr::{memchr3, memrchr, memrchr2};
 
-use super::{anchor::Place, value};
+use super::{
+    anchor::Place,
+    harmless::is_harmless,
+    named,
+    quote::{MOST_ESCAPES, Quote},
+    spelled, tuple, value,
+};
 use crate::{
     field::{FieldRules, completes_pair},
     findings::Findings,
@@ -17,25 +24,70 @@ use crate::{
 pub(crate) fn find_pairs(findings: &mut Findings<'_>, rules: &FieldRules) {
     let bytes = findings.bytes();
     let mut from = 0;
-    while let Some(offset) = memchr2(b'=', b':', part(bytes, from..bytes.len())) {
+    // The separator before a value whose name was the value before.
+    let mut named = None;
+    while let Some(offset) = memchr3(b'=', b':', b',', part(bytes, from..bytes.len())) {
         let separator = from + offset;
+        if at(bytes, separator) == b',' {
+            from = separator + 1;
+            if let Some(value) = tuple::value(bytes, separator, rules) {
+                from = from.max(value.end);
+                findings.add(value);
+            }
+            continue;
+        }
         let after = after_separator(bytes, separator);
         from = after.unwrap_or(separator + 2);
         let Some(after) = after else { continue };
-        let Some(key) = Key::before(bytes, separator) else {
-            continue;
+        let value = if spelled::is_mark_end(before(bytes, separator)) {
+            spelled::value(bytes, separator, rules)
+        } else {
+            None
         };
-        if !key.is_sensitive(bytes, rules) {
-            continue;
-        }
-        let Some(value) = value::after(bytes, after, &key) else {
-            continue;
-        };
-        // What was taken for a value may be the next name: `password: token: abc`.
-        let is_name = matches!(before(bytes, value.range.end), b'=' | b':');
-        from = value.range.end - usize::from(is_name);
+        let value = value.or_else(|| {
+            let key = Key::before(bytes, separator)?;
+            if key.is_sensitive(bytes, rules) || named == Some(separator) {
+                // Of names that were added on purpose every value goes.
+                let stays = is_harmless(bytes, after, &key) && !rules.is_added(key.name);
+                return if stays {
+                    None
+                } else {
+                    value::after(bytes, after, &key)
+                };
+            }
+            if named::introduces(key.name) {
+                named = named::value_separator(bytes, after, rules).or(named);
+            }
+            None
+        });
+        let Some(value) = value else { continue };
+        from = from.max(next_name(bytes, &value.range));
         findings.add_with(value.range, value.marker);
     }
+}
+
+/// Where to go on after a value.
+///
+/// What was taken for it may end with the next name: `password: token: abc`. Where it ends with its
+/// line, the last name in it may have its value on the lines below.
+fn next_name(bytes: &[u8], value: &Range<usize>) -> usize {
+    let mut end = value.end;
+    if matches!(before(bytes, end), b'=' | b':') {
+        return end - 1;
+    }
+    if !matches!(at(bytes, end), b'\r' | b'\n') {
+        return end;
+    }
+    while let Some(offset) = memrchr2(b'=', b':', part(bytes, value.start..end)) {
+        let separator = value.start + offset;
+        spend(end - separator);
+        // The `::` of a path is none.
+        if before(bytes, separator) != b':' {
+            return separator;
+        }
+        end = separator - 1;
+    }
+    value.end
 }
 
 /// The value after an encoded `=` or `:`, as in an address inside an address.
@@ -82,17 +134,15 @@ pub(super) struct Key<'t> {
     start: usize,
     /// The marks round the name, if it is quoted.
     pub(super) quote: Option<Quote>,
-}
-
-/// A quotation mark with the backslashes before it, as inside of another quoted text.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Quote {
-    pub(super) mark: u8,
-    pub(super) escapes: usize,
+    /// The names are columns in parentheses, as in messages of PostgreSQL.
+    pub(super) is_columns: bool,
 }
 
 impl<'t> Key<'t> {
-    fn before(bytes: &'t [u8], separator: usize) -> Option<Self> {
+    pub(super) fn before(bytes: &'t [u8], separator: usize) -> Option<Self> {
+        if before(bytes, separator) == b')' && at(bytes, separator + 1) == b'(' {
+            return Some(Self::columns(bytes, separator - 1));
+        }
         let mut end = separator;
         while separator - end < MOST_SPACES && is_space(before(bytes, end)) {
             end -= 1;
@@ -104,6 +154,7 @@ impl<'t> Key<'t> {
                 name: part(bytes, start..end),
                 start,
                 quote: None,
+                is_columns: false,
             });
         }
         let mut name_end = end - 1;
@@ -125,7 +176,31 @@ impl<'t> Key<'t> {
             name: part(bytes, start..name_end),
             start,
             quote: Some(quote),
+            is_columns: false,
         })
+    }
+
+    /// The names in parentheses that close at `end`.
+    fn columns(bytes: &'t [u8], end: usize) -> Self {
+        let from = end.saturating_sub(LONGEST_NAME);
+        let window = part(bytes, from..end);
+        spend(window.len());
+        let start = from + memrchr(b'(', window).map_or(0, |offset| offset + 1);
+        Self {
+            name: part(bytes, start..end),
+            start,
+            quote: None,
+            is_columns: true,
+        }
+    }
+
+    /// Where a quoted name starts, with its mark and what belongs to that.
+    pub(super) fn opening(&self, bytes: &[u8]) -> Option<usize> {
+        let quote = self.quote?;
+        let start = self.start.checked_sub(quote.closed_end(0))?;
+        let is_opened = at(bytes, self.start - 1) == quote.mark;
+        let is_prefixed = before(bytes, start) == b'b';
+        is_opened.then(|| start - usize::from(is_prefixed))
     }
 
     /// The mark before a name that has none behind it: `-H "X-Api-Key: abc"`.
@@ -144,19 +219,22 @@ impl<'t> Key<'t> {
     }
 
     fn is_sensitive(&self, bytes: &[u8], rules: &FieldRules) -> bool {
-        if self.name.contains(&b'%') {
-            let mut buffer = [0; LONGEST_NAME];
-            return percent::decode_into(self.name, &mut buffer)
-                .is_some_and(|name| rules.is_sensitive(name) || is_sensitive_parameter(name));
+        if self.is_columns {
+            let mut columns = self.name.split(|&byte| byte == b',');
+            // Without the type that a column is cast to.
+            return columns.any(|column| {
+                let name = column.split(|&byte| byte == b':').next();
+                is_sensitive(name.unwrap_or_default(), rules)
+            });
         }
-        if rules.is_sensitive(self.name) {
+        if is_sensitive(self.name, rules) {
             // `crate::session: message` is a path in the source.
             let end = self.start + self.name.len();
             return !(at(bytes, end) == b':'
                 && before(bytes, self.start) == b':'
                 && before(bytes, self.start.saturating_sub(1)) == b':');
         }
-        if self.quote.is_some() {
+        if self.quote.is_some() || self.name.contains(&b'%') {
             return false;
         }
         if self.is_parameter(bytes) {
@@ -174,6 +252,16 @@ impl<'t> Key<'t> {
     pub(super) fn is_parameter(&self, bytes: &[u8]) -> bool {
         self.quote.is_none() && matches!(before(bytes, self.start), b'?' | b'&' | b'#')
     }
+}
+
+/// Whether a name is sensitive, or what it says once its percent-encoding is undone.
+pub(super) fn is_sensitive(name: &[u8], rules: &FieldRules) -> bool {
+    if !name.contains(&b'%') {
+        return rules.is_sensitive(name);
+    }
+    let mut buffer = [0; LONGEST_NAME];
+    percent::decode_into(name, &mut buffer)
+        .is_some_and(|name| rules.is_sensitive(name) || is_sensitive_parameter(name))
 }
 
 /// The start of the name without quotation marks that ends at `end`.
@@ -200,5 +288,5 @@ fn is_space(byte: u8) -> bool {
 }
 
 const LONGEST_NAME: usize = 64;
-pub(super) const MOST_ESCAPES: usize = 15;
-const MOST_SPACES: usize = 2;
+/// In tables, names are followed by many.
+const MOST_SPACES: usize = 64;

@@ -12,6 +12,23 @@ pub(super) fn verify(place: &Place<'_>) -> Option<Range<usize>> {
     userinfo(place.bytes, place.literal.end)
 }
 
+/// The credentials before the literal, as in `user:password@tcp(host)/name` of Go's drivers.
+pub(super) fn verify_driver(place: &Place<'_>) -> Option<Range<usize>> {
+    let end = place.literal.start;
+    let from = place.done.max(end.saturating_sub(LONGEST_USERINFO));
+    let window = part(place.bytes, from..end);
+    spend(window.len());
+    let offset = window
+        .iter()
+        .rposition(|&byte| ends_text(byte))
+        .map_or(0, |offset| offset + 1);
+    let userinfo = part(window, offset..window.len());
+    let colon = memchr(b':', userinfo)?;
+    // A name may stand before, but the password may hold the same sign.
+    let name = memrchr(b'=', part(userinfo, 0..colon)).map_or(0, |offset| offset + 1);
+    (!userinfo.ends_with(b":")).then_some(from + offset + name..end)
+}
+
 /// What stands before the last `@` of the authority that starts at `start`.
 pub(crate) fn userinfo(bytes: &[u8], start: usize) -> Option<Range<usize>> {
     let end = run_end(bytes, start, |byte| {
@@ -57,3 +74,4 @@ fn ends_text(byte: u8) -> bool {
 }
 
 const LATEST: usize = 256;
+const LONGEST_USERINFO: usize = 128;

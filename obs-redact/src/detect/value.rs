@@ -5,12 +5,16 @@
 
 use std::{borrow::Cow, ops::Range};
 
-use memchr::memchr;
+use memchr::{memchr, memrchr};
 
-use super::pair::{Key, MOST_ESCAPES, Quote};
+use super::{
+    group,
+    pair::Key,
+    quote::{Quote, opening_quote, quoted_end},
+};
 use crate::{
     REDACTED,
-    scan::{at, before, is_quote, part, run_end, spend, starts_with, starts_with_any_case},
+    scan::{at, before, gap_end, is_quote, part, run_end, starts_with, starts_with_any_case},
 };
 
 /// A value and what takes its place.
@@ -25,12 +29,22 @@ pub(super) fn after(bytes: &[u8], separator_end: usize, key: &Key<'_>) -> Option
     while start - separator_end < MOST_SPACES && matches!(at(bytes, start), b' ' | b'\t') {
         start += 1;
     }
+    start = start_below(bytes, start, key).unwrap_or(start);
     let follows_colon = before(bytes, separator_end) == b':';
-    let (range, marker) = if let Some((quote, inner)) = opening_quote(bytes, start) {
+    let (range, marker) = if key.is_columns {
+        let line = part(bytes, start..line_end(bytes, start));
+        let end = match memrchr(b')', line) {
+            Some(offset) => start + offset,
+            None => word_end(bytes, start + 1),
+        };
+        (start + 1..end, Cow::Borrowed(REDACTED))
+    } else if let Some((quote, inner)) = opening_quote(bytes, start) {
         (
             inner..quoted_end(bytes, inner, quote),
             Cow::Borrowed(REDACTED),
         )
+    } else if let Some(end) = block_end(bytes, start) {
+        (start..end, Cow::Borrowed(REDACTED))
     } else if let Some(quote) = key.quote_around(bytes).filter(|_| follows_colon) {
         (
             start..quoted_end(bytes, start, quote),
@@ -46,6 +60,51 @@ pub(super) fn after(bytes: &[u8], separator_end: usize, key: &Key<'_>) -> Option
     (!range.is_empty()).then_some(Value { range, marker })
 }
 
+/// Where a value starts that stands on a line below its name.
+///
+/// After a quoted name any value of JSON does, else a quoted one that is indented.
+fn start_below(bytes: &[u8], start: usize, key: &Key<'_>) -> Option<usize> {
+    let below = gap_end(bytes, start);
+    let first = at(bytes, below);
+    let is_value = if opening_quote(bytes, below).is_some() {
+        key.quote.is_some() || matches!(before(bytes, below), b' ' | b'\t')
+    } else {
+        key.quote.is_some() && (first.is_ascii_digit() || matches!(first, b'-' | b'[' | b'{'))
+    };
+    (below > start && is_value).then_some(below)
+}
+
+/// The end of a block of YAML: `|` or `>` and the indented lines below, but at least one.
+fn block_end(bytes: &[u8], start: usize) -> Option<usize> {
+    if !matches!(at(bytes, start), b'|' | b'>') {
+        return None;
+    }
+    let header = run_end(bytes, start + 1, |byte| {
+        byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b' ' | b'\r')
+    });
+    if at(bytes, header) == b'\\' && at(bytes, header + 1) == b'n' {
+        return Some(run_end(bytes, header, |byte| {
+            byte != b'\n' && !is_quote(byte)
+        }));
+    }
+    if at(bytes, header) != b'\n' {
+        return None;
+    }
+    let first = run_end(bytes, header + 1, |byte| byte == b' ');
+    let indent = first - header - 1;
+    let mut end = line_end(bytes, first);
+    if indent == 0 {
+        return Some(end);
+    }
+    loop {
+        let line = run_end(bytes, end, |byte| matches!(byte, b'\r' | b'\n'));
+        if line == end || run_end(bytes, line, |byte| byte == b' ') < line + indent {
+            return Some(end);
+        }
+        end = line_end(bytes, line);
+    }
+}
+
 /// JSON stays JSON: after a quoted name a number becomes a quoted marker.
 fn bare_marker(quote: Option<Quote>) -> Cow<'static, str> {
     match quote {
@@ -57,59 +116,9 @@ fn bare_marker(quote: Option<Quote>) -> Cow<'static, str> {
     }
 }
 
-/// The quotation mark at `start`, after backslashes or a letter such as that of `b"…"`.
-fn opening_quote(bytes: &[u8], start: usize) -> Option<(Quote, usize)> {
-    let prefixed = matches!(at(bytes, start), b'b' | b'r' | b'u' | b'f' | b'N');
-    let first = start + usize::from(prefixed);
-    let mut index = first;
-    while at(bytes, index) == b'\\' && index - first < MOST_ESCAPES {
-        index += 1;
-    }
-    let mark = at(bytes, index);
-    is_quote(mark).then_some((
-        Quote {
-            mark,
-            escapes: index - first,
-        },
-        index + 1,
-    ))
-}
-
-/// The end of the text inside of quotation marks; of unclosed ones the end of all text.
-fn quoted_end(bytes: &[u8], start: usize, quote: Quote) -> usize {
-    let Quote { mark, escapes } = quote;
-    let mut from = start;
-    while let Some(offset) = memchr(mark, part(bytes, from..bytes.len())) {
-        spend(offset + 1);
-        let found = from + offset;
-        let mut run = 0;
-        while found - run > start && before(bytes, found - run) == b'\\' {
-            run += 1;
-        }
-        // Inside of text that was escaped n times, a mark that closes has escapes = 2^n - 1
-        // backslashes of its own, one in the text has 2 (escapes + 1) more with each level.
-        let closes = run % (2 * (escapes + 1)) == escapes;
-        let is_doubled = mark == b'\'' && found > start && at(bytes, found + 1) == mark;
-        if run < escapes {
-            return found - run;
-        }
-        if closes && !is_doubled {
-            return found - escapes;
-        }
-        from = found + 1 + usize::from(closes && is_doubled);
-    }
-    bytes.len()
-}
-
 fn unquoted_end(bytes: &[u8], start: usize, name: &[u8], follows_colon: bool) -> usize {
-    if matches!(at(bytes, start), b'[' | b'{') && !starts_with(bytes, start, REDACTED.as_bytes()) {
-        return group_end(bytes, start, Reach::Text);
-    }
-    let word_end = run_end(bytes, start, |byte| {
-        byte.is_ascii_alphabetic() || matches!(byte, b':' | b'_')
-    });
-    if word_end > start && at(bytes, word_end) == b'(' {
-        return group_end(bytes, word_end, Reach::Line);
+    if let Some(end) = group::end(bytes, start) {
+        return end;
     }
     let mut end = bare_end(bytes, start, Ends::Word);
     let is_marker = part(bytes, start..end) == REDACTED.as_bytes();
@@ -144,43 +153,9 @@ enum Ends {
     Parameter,
 }
 
-/// How far a group is looked for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Reach {
-    Line,
-    Text,
-}
-
-/// The end of the bracket that opens at `start`, with everything nested in it.
-fn group_end(bytes: &[u8], start: usize, reach: Reach) -> usize {
-    let mut depth = 0_usize;
-    let mut index = start;
-    let mut escapes = 0;
-    while index < bytes.len() {
-        let byte = at(bytes, index);
-        index += 1;
-        match byte {
-            b'[' | b'{' | b'(' => depth += 1,
-            b']' | b'}' | b')' => {
-                depth -= 1;
-                if depth == 0 {
-                    return index;
-                }
-            }
-            b'"' => {
-                let mark = Quote {
-                    mark: byte,
-                    escapes,
-                };
-                let end = quoted_end(bytes, index, mark);
-                index = bytes.len().min(end + escapes + 1);
-            }
-            b'\n' if reach == Reach::Line => return index - 1,
-            _ => {}
-        }
-        escapes = if byte == b'\\' { escapes + 1 } else { 0 };
-    }
-    bytes.len()
+/// The end of a word that stands for itself.
+pub(super) fn word_end(bytes: &[u8], start: usize) -> usize {
+    bare_end(bytes, start, Ends::Word)
 }
 
 /// The end of a value that neither quotation marks nor brackets enclose.
@@ -191,6 +166,10 @@ fn bare_end(bytes: &[u8], start: usize, ends: Ends) -> usize {
     while index < bytes.len() {
         if starts_with(bytes, index, REDACTED.as_bytes()) {
             index += REDACTED.len();
+            // The next parameter, whatever it looks like.
+            if at(bytes, index) == b'&' {
+                break;
+            }
             continue;
         }
         let byte = at(bytes, index);
@@ -217,7 +196,7 @@ fn continues_value(byte: u8) -> bool {
 }
 
 /// Whether what follows a `,`, `;` or `&` is not the rest of the value.
-fn separates(bytes: &[u8], start: usize) -> bool {
+pub(super) fn separates(bytes: &[u8], start: usize) -> bool {
     let end = run_end(bytes, start, |byte| {
         byte.is_ascii_alphanumeric() || !byte.is_ascii() || b"_-.%[]$ ".contains(&byte)
     });
@@ -246,12 +225,14 @@ fn is_scheme(bytes: &[u8], word: Range<usize>, schemes: &str) -> bool {
     })
 }
 
-fn ends_with_word(name: &[u8], word: &[u8]) -> bool {
+/// Whether a name ends with a word, in any case.
+pub(super) fn ends_with_word(name: &[u8], word: &[u8]) -> bool {
     let from = name.len().saturating_sub(word.len());
     starts_with_any_case(name, from, word)
 }
 
-const MOST_SPACES: usize = 8;
+/// In tables, names are followed by many.
+const MOST_SPACES: usize = 64;
 /// Schemes with one credential, from the registry of RFC 9110 section 16.4.1 and from practice.
 const ONE_CREDENTIAL: &str =
     "basic bearer token negotiate ntlm apikey api-key dpop privatetoken key jwt";

@@ -22,6 +22,11 @@ impl FieldRules {
         }
         self.sensitive.contains_end(&spelling) || is_sensitive(name)
     }
+
+    /// Whether a user added the name.
+    pub(crate) fn is_added(&self, name: &[u8]) -> bool {
+        !self.sensitive.is_empty() && self.sensitive.contains_end(&Spelling::of(name))
+    }
 }
 
 /// Names compared by their letters and digits alone: `userName` is `user_name`.

@@ -8,12 +8,14 @@
 
 mod allocation;
 mod fields;
+mod forms;
 #[cfg(feature = "http")]
 mod headers;
 #[cfg(feature = "json")]
 mod json;
 mod policy;
 mod properties;
+mod prose;
 mod secrets;
 mod sensitive;
 mod sql;

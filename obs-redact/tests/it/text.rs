@@ -109,7 +109,7 @@ fn values_of_sensitive_names_go() {
         "--password=[REDACTED] --user=ada",
     );
     check(
-        "(token=abc) {pin: 12}",
+        "(token=abc) {pin: 1234}",
         "(token=[REDACTED]) {pin: [REDACTED]}",
     );
     check(
@@ -120,7 +120,7 @@ fn values_of_sensitive_names_go() {
     check("<a>token=abc</a>", "<a>token=[REDACTED]</a>");
     check("password: token: abc", "password: [REDACTED] [REDACTED]");
     check("contraseña=uno", "contraseña=[REDACTED]");
-    check("日本語pin=12 x", "日本語pin=[REDACTED] x");
+    check("日本語pin=1234 x", "日本語pin=[REDACTED] x");
     check(
         "password = \"it's \\\" mine\" x",
         "password = \"[REDACTED]\" x",

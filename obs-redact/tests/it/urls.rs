@@ -150,3 +150,11 @@ fn fragments_are_queries_too() {
     );
     check_url("/a;jsessionid=x1?b=c", "/a;jsessionid=[REDACTED]");
 }
+
+#[test]
+fn a_parameter_after_a_marker_is_not_eaten() {
+    let redactor = Redactor::new();
+    let once = redactor.redact_query("password=>;\t&quot; &quot; &quot; &quot; x");
+    assert_eq!(once, "password=[REDACTED]&quot; &quot; &quot; &quot; x");
+    assert_eq!(redactor.redact_query(&once), once);
+}
