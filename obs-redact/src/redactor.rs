@@ -117,6 +117,10 @@ impl Redactor {
     /// # Source
     /// OpenTelemetry semantic conventions, `url.full` and `url.query`; the marker is ours.
     pub fn redact_url<'u>(&self, url: &'u str) -> Cow<'u, str> {
+        // A path without any of these reads like text, and most do.
+        if !url.bytes().any(|byte| b"%+?#&=@".contains(&byte)) {
+            return self.redact_text(url);
+        }
         redact(url, |findings| {
             query::find_in_url(self, findings);
             self.find_in_text(findings);
