@@ -1,15 +1,34 @@
 //! Values of sensitive names that tell about the secret and are none: `token: expired`, `tokens: 5`.
 
 use super::{pair::Key, value::separates};
-use crate::scan::{at, part, run_end, spend};
+use crate::scan::{at, before, part, run_end, spend};
 
 /// Whether the value after a separator is none that must go.
 ///
 /// Only what stands without quotation marks: a quoted word is data, whatever it says.
 pub(super) fn is_harmless(bytes: &[u8], separator_end: usize, key: &Key<'_>) -> bool {
     let start = run_end(bytes, separator_end, |byte| matches!(byte, b' ' | b'\t'));
-    is_state(bytes, start) || is_count(bytes, start, key)
+    is_state(bytes, start)
+        || is_count(bytes, start, key)
+        || is_line_number(bytes, separator_end, key)
 }
+
+/// Whether this is a place in a source file, as panics and backtraces name it: `src/token.rs:42:5`.
+fn is_line_number(bytes: &[u8], start: usize, key: &Key<'_>) -> bool {
+    let is_source = key.quote.is_none()
+        && before(bytes, start) == b':'
+        && SOURCES
+            .split(' ')
+            .any(|extension| key.name.ends_with(extension.as_bytes()));
+    let end = run_end(bytes, start, |byte| byte.is_ascii_digit());
+    is_source
+        && (1..=LONGEST_COUNT).contains(&(end - start))
+        && at(bytes, end) != b'.'
+        && !at(bytes, end).is_ascii_alphanumeric()
+}
+
+const SOURCES: &str =
+    ".rs .py .go .js .jsx .ts .tsx .java .kt .rb .php .c .cc .cpp .h .cs .swift .sql";
 
 /// Whether a word that tells a state starts here.
 pub(super) fn is_state(bytes: &[u8], start: usize) -> bool {

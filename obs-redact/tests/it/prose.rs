@@ -148,3 +148,17 @@ fn measures_are_no_cards() {
     let grouped = ["4111", "1111", "1111", "1111"].join(" ");
     check_changed(&format!("elapsed_ns={grouped}"), "elapsed_ns=[REDACTED]");
 }
+
+#[test]
+fn places_in_source_files_stay() {
+    for text in [
+        "panicked at src/auth/token.rs:42:5:\nboom",
+        "at ./src/password.rs:7",
+        "File session.py:12, in login",
+        "(secrets.go:120)",
+    ] {
+        check_unchanged(text);
+    }
+    check_changed("token.rs:abc123", "token.rs:[REDACTED]");
+    check_changed("\"secret.py\":1234567", "\"secret.py\":\"[REDACTED]\"");
+}
