@@ -148,7 +148,9 @@ impl Builder {
 
     /// Starts the pipeline and returns its layer; installs nothing.
     ///
-    /// The layer filters for itself only: it never hides an event from the layers beside it.
+    /// The layer filters for itself only: it never hides an event from the layers beside it. Records
+    /// of the `log` crate reach it through a bridge of the program's choice, such as
+    /// `tracing_log::LogTracer`.
     ///
     /// # Errors
     /// [`Error`] if a setting that must not be ignored is mistaken: `REDACT_*`, or any with

@@ -108,7 +108,6 @@ impl Resource {
         offer("service.instance.id", Some(instance_id()));
         offer("deployment.environment.name", Some(environment.to_string()));
         offer("host.name", host_name());
-        offer("process.pid", Some(std::process::id().to_string()));
         offer("telemetry.sdk.name", Some("obs-core".to_owned()));
         offer("telemetry.sdk.language", Some("rust".to_owned()));
         offer(

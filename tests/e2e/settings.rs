@@ -25,6 +25,7 @@ fn mistaken_telemetry_settings_are_one_warning_and_the_service_runs() {
     let below_a_file = setup.folder().join("file/logs");
     let service = setup
         .sends_to(&receiver)
+        .var("OTEL_TRACES_SAMPLER", "parentbased_traceidratio")
         .var("OTEL_TRACES_SAMPLER_ARG", "abc")
         .var(
             "OTEL_EXPORTER_OTLP_HEADERS",

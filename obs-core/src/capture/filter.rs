@@ -27,8 +27,12 @@ impl CaptureFilter {
                 level(text).map(Shown)
             })
             .0;
+        // The OpenTelemetry crates tell that they are set up, and judge settings that are read here.
+        let sdk = level.min(LevelFilter::ERROR);
         let mut filter = Self {
-            targets: Targets::new().with_default(level),
+            targets: Targets::new()
+                .with_target("opentelemetry", sdk)
+                .with_default(level),
         };
         let Some(directives) = reader.text("RUST_LOG") else {
             return filter;
@@ -190,6 +194,15 @@ mod tests {
         let (filter, problems) = read(&[("RUST_LOG", "shop=debug,[span{id=1}]=trace,cart=loud")]);
         assert_eq!(problems.len(), 2, "{problems:?}");
         assert!(filter.captures_event("shop", Level::DEBUG));
+    }
+
+    #[test]
+    fn the_opentelemetry_crates_are_heard_when_they_fail_or_when_asked_for() {
+        let (filter, _) = read(&[]);
+        assert!(filter.captures_event("opentelemetry_sdk", Level::ERROR));
+        assert!(!filter.captures_event("opentelemetry_sdk", Level::WARN));
+        let (filter, _) = read(&[("RUST_LOG", "opentelemetry=debug")]);
+        assert!(filter.captures_event("opentelemetry", Level::DEBUG));
     }
 
     #[test]

@@ -85,8 +85,8 @@ impl<'e> Reader<'e> {
                 self.problem(
                     name,
                     value,
-                    "nothing: not honoured by this version",
-                    "nothing",
+                    "no value: not honoured by this version",
+                    "what holds without it",
                 );
             }
         }
@@ -131,7 +131,7 @@ impl<'e> Reader<'e> {
                 name,
                 text,
                 "a duration such as 250ms, 30s or 15min",
-                &format!("{default:?}"),
+                &shown(default),
             );
             default
         })
@@ -180,6 +180,14 @@ impl<'e> Reader<'e> {
 
 /// A mistaken value is shown to be recognised, not to be archived.
 const MAX_SHOWN: usize = 120;
+
+fn shown(duration: Duration) -> String {
+    if duration.is_zero() {
+        "0s".to_owned()
+    } else {
+        format!("{duration:?}")
+    }
+}
 
 #[cfg(test)]
 mod tests {

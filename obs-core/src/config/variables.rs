@@ -279,7 +279,7 @@ const SAMPLING: &[Variable] = &[
     variable(
         "OTEL_TRACES_SAMPLER_ARG",
         "a ratio from 0 to 1",
-        "0.1 in production, else 1",
+        "1 with OTEL_TRACES_SAMPLER, as specified; else 0.1 in production and 1 elsewhere",
         "The ratio of new traces.",
     ),
 ];

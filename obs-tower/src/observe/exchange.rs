@@ -1,5 +1,6 @@
 //! One request from arrival to its last frame: what is kept, and how it is recorded exactly once.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -125,6 +126,12 @@ impl Exchange {
             catch_unwind(AssertUnwindSafe(code))
         };
         outcome.unwrap_or_else(|panic| {
+            tracing::error!(
+                target: "obs::http",
+                parent: &self.span,
+                { exception.message = message_of(&*panic) },
+                "a request handler panicked"
+            );
             self.record(Ending::Panicked);
             resume_unwind(panic)
         })
@@ -252,6 +259,15 @@ impl Drop for Exchange {
     fn drop(&mut self) {
         self.record(Ending::Disconnected);
     }
+}
+
+/// What a panic says, where it says it in text as `panic!` does.
+fn message_of(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no text")
 }
 
 /// The status that nginx made common for a client that closed the connection; never sent.

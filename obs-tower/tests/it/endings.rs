@@ -342,3 +342,29 @@ async fn unmatched_routes_and_methods_of_a_router_are_recorded() {
         assert_eq!(record, recorded(status, None, false));
     }
 }
+
+#[tokio::test]
+async fn a_panic_is_an_error_with_its_words_and_goes_on() {
+    let seen = observed(async |layer| {
+        let service = service_fn(
+            async |_: Request<Empty<Bytes>>| -> Result<Response<Empty<Bytes>>, Infallible> {
+                panic!("out of eggs, password=hunter2")
+            },
+        );
+        let panic = catch(layer.layer(service).oneshot(get())).await;
+        assert!(panic.is_err(), "the panic goes on");
+    })
+    .await;
+    let [error] = seen.others.as_slice() else {
+        panic!("one event: {:?}", seen.others)
+    };
+    assert_eq!(error.level, "error");
+    assert_eq!(
+        error.attributes["exception.message"],
+        "out of eggs, password=[REDACTED]"
+    );
+    assert_eq!(
+        error.attributes["request.id"],
+        seen.spans[0].attributes["request.id"]
+    );
+}

@@ -4,6 +4,7 @@ use std::{error::Error, fmt::Write, path::Path};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use obs_core::config::Env;
+use tracing::Instrument;
 
 use crate::{
     config::Config,
@@ -22,7 +23,6 @@ use super::{run::Failure, terminal};
 /// Reading the same folder again updates its recipes.
 pub(super) async fn seed(folder: &Path) -> Result<(), Failure> {
     let config = Config::from_env(&Env::process())?;
-    let _telemetry = telemetry::for_command()?;
     if !folder.is_dir() {
         return Err(Failure::usage(format!(
             "--from {}: expected a folder that exists",
@@ -37,6 +37,7 @@ pub(super) async fn seed(folder: &Path) -> Result<(), Failure> {
             folder.display()
         )));
     }
+    let _telemetry = telemetry::for_command()?;
     let store = Store::open(&config.data_dir).await?;
     let summary = load(&store, &files).await;
     store.close().await;
@@ -86,7 +87,8 @@ async fn load<'a>(store: &Store, files: &'a [RecipeFile]) -> Result<Summary<'a>,
             }
             progress.inc(1);
         }
-        let counts = store.import(&recipes).await?;
+        let import = tracing::info_span!("import recipes", count = recipes.len());
+        let counts = store.import(&recipes).instrument(import).await?;
         summary.counts.loaded += counts.loaded;
         summary.counts.updated += counts.updated;
     }

@@ -1,6 +1,6 @@
 //! `serve`: the service itself.
 
-use std::{net::SocketAddr, process::ExitCode};
+use std::{error::Error, net::SocketAddr, process::ExitCode};
 
 use obs_core::{Environment, config::Env};
 use obs_tower::Server;
@@ -16,7 +16,9 @@ pub(super) async fn serve() -> Result<ExitCode, Failure> {
     let (handle, on) = (telemetry.handle(), telemetry.describe());
     // Before the database is opened: who stops the service while it starts gets a clean end too.
     let server = Server::new(telemetry).shutdown_on_signals();
-    let app = App::build(&config, &handle).await?;
+    let app = App::build(&config, &handle)
+        .await
+        .inspect_err(|error| tracing::error!(error = error as &dyn Error, "cannot start"))?;
     // In development the terminal shows the log, and with it what is on.
     let on = (handle.environment() != Environment::Development).then_some(on);
     terminal::tell(&greeting(&config, &app, on.as_deref()));
