@@ -48,6 +48,10 @@ fn find_parameters(redactor: &Redactor, findings: &mut Findings<'_>, range: Rang
     if range.start >= range.end {
         return;
     }
+    // A code alone is a country's or a voucher's; beside a state it signs somebody in (RFC 6749,
+    // section 4.1.2).
+    let has_state = split(bytes, range.clone(), b'&')
+        .any(|parameter| part(bytes, parameter).starts_with(b"state="));
     for parameter in split(bytes, range, b'&') {
         let Some(equals) = memchr::memchr(b'=', part(bytes, parameter.clone())) else {
             if hides_secret(redactor, part(bytes, parameter.clone())) {
@@ -57,7 +61,10 @@ fn find_parameters(redactor: &Redactor, findings: &mut Findings<'_>, range: Rang
         };
         let name = part(bytes, parameter.start..parameter.start + equals);
         let value = parameter.start + equals + 1..parameter.end;
-        if has_sensitive_name(redactor, name) || hides_secret(redactor, part(bytes, value.clone()))
+        let signs_in = has_state && name == b"code";
+        if signs_in
+            || has_sensitive_name(redactor, name)
+            || hides_secret(redactor, part(bytes, value.clone()))
         {
             findings.add(value);
         }

@@ -74,7 +74,7 @@ fn parameters_with_sensitive_names_are_redacted() {
 fn other_parameters_stay() {
     for query in [
         "q=chicken%20soup&page=2&limit=10",
-        "key=salt&code=12&state=x",
+        "key=salt&code=12&status=x",
         "max_tokens=5",
         "",
         "&&",
@@ -157,4 +157,11 @@ fn a_parameter_after_a_marker_is_not_eaten() {
     let once = redactor.redact_query("password=>;\t&quot; &quot; &quot; &quot; x");
     assert_eq!(once, "password=[REDACTED]&quot; &quot; &quot; &quot; x");
     assert_eq!(redactor.redact_query(&once), once);
+}
+
+#[test]
+fn the_code_of_a_sign_in_goes() {
+    check_query("code=abc123&state=xyz", "code=[REDACTED]&state=xyz");
+    check_query("state=xyz&code=abc123", "state=xyz&code=[REDACTED]");
+    check_query("code=DE&page=2", "code=DE&page=2");
 }
