@@ -119,10 +119,15 @@ impl Pipeline {
         }
     }
 
-    /// As [`say`](Self::say), whatever the log level is.
+    /// As [`say`](Self::say), whatever the log level is. Once the end has begun, what the pipeline
+    /// says of it would only be one more record that is not sent.
     pub(crate) fn say_always(&self, level: Level, message: &str) {
         own_record(&self.rules, level, message, |record| {
-            self.log(record, &mut OutputBuffers::default());
+            if self.ended.load(Ordering::Acquire) {
+                self.outputs.write(record, &mut Vec::new());
+            } else {
+                self.log(record, &mut OutputBuffers::default());
+            }
         });
     }
 

@@ -18,6 +18,10 @@ pub(super) fn parse(list: &str) -> (HeaderMap, Vec<String>) {
         match parse_member(member) {
             Ok((name, value)) => {
                 headers.insert(name, value);
+                if has_stray_percent(member) {
+                    let problem = "has a `%` that escapes nothing (%25 is a percent sign)";
+                    problems.push(format!("entry {} {problem}", index + 1));
+                }
             }
             Err(problem) => problems.push(format!("entry {} {problem}", index + 1)),
         }
@@ -47,6 +51,15 @@ fn parse_member(member: &str) -> Result<(HeaderName, HeaderValue), &'static str>
     }
     let value = secret(&percent_decode(value.trim())).ok_or("has no valid value")?;
     Ok((name, value))
+}
+
+/// Whether a percent sign stands before anything but two hexadecimal digits. It is sent as it is:
+/// who forgot to encode a password meant just that.
+fn has_stray_percent(text: &str) -> bool {
+    text.split('%').skip(1).any(|after| {
+        let digits = after.bytes().take(2).filter(u8::is_ascii_hexdigit);
+        digits.count() < 2
+    })
 }
 
 /// The standard alphabet with padding (RFC 4648, section 4).
@@ -96,6 +109,14 @@ mod tests {
         check("fooba", "Zm9vYmE=");
         check("foobar", "Zm9vYmFy");
         assert_eq!(base64(&[0xfb, 0xff, 0xfe]), "+//+");
+    }
+
+    #[test]
+    fn a_percent_sign_that_escapes_nothing_is_told_and_sent() {
+        let (headers, problems) = parse("a=50%,b=%ZZ,c=%41%2C");
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        assert_eq!(headers["a"], "50%");
+        assert_eq!(headers["c"], "A,");
     }
 
     #[test]
