@@ -35,6 +35,17 @@
 //!
 //! Minimum Rust version: 1.95. Linux is supported; macOS compiles.
 
+#![cfg_attr(
+    not(all(feature = "console", feature = "files", feature = "otlp")),
+    allow(
+        dead_code,
+        unused_imports,
+        unused_mut,
+        unused_variables,
+        reason = "a record carries what the features that are off would write out"
+    )
+)]
+
 pub mod config;
 pub mod otel;
 pub mod propagation;

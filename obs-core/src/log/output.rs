@@ -66,8 +66,6 @@ impl LogOutputs {
             };
             Terminal::open(format, settings, reader)
         };
-        #[cfg(not(all(feature = "files", feature = "console")))]
-        let _unused = (settings, reader, environment);
         Self {
             json,
             #[cfg(feature = "files")]
