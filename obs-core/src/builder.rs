@@ -189,6 +189,20 @@ impl Builder {
     /// let telemetry = obs_core::builder("shop").env(env).init()?;
     /// tracing::info!("an event of tracing");
     /// log::info!(target: "shop::legacy", "a record of the log crate");
+    /// # // A thread-local that was used before capture's own ends after them: an event of its
+    /// # // destructor is lost. Without care it would abort the process.
+    /// # struct Last;
+    /// # impl Drop for Last {
+    /// #     fn drop(&mut self) {
+    /// #         tracing::info!(field = "late", "too late to be captured");
+    /// #     }
+    /// # }
+    /// # thread_local!(static LAST: Last = const { Last });
+    /// # let thread = std::thread::spawn(|| {
+    /// #     LAST.with(|_| ());
+    /// #     tracing::info_span!("work").in_scope(|| tracing::info!("before the end"));
+    /// # });
+    /// # assert!(thread.join().is_ok());
     ///
     /// let second = obs_core::builder("shop").env(again).init();
     /// assert!(second.is_err_and(|error| error.is_already_installed()));

@@ -108,3 +108,34 @@ fn names_and_patterns_of_ones_own_are_honoured() {
         .has("shoe_size", "[REDACTED]")
         .has("session_token", "shown");
 }
+
+#[test]
+fn urls_are_read_behind_their_encoding() {
+    let t = testing::pipeline();
+    t.run_sync(|| {
+        tracing::info!(
+            url.full = "https://example.com/go/https%3A%2F%2Fann%3Acanary1%40host%2F",
+            url.query = "a=1&pass%77ord=canary2",
+            "url"
+        );
+    });
+    t.assert_absent("canary");
+    assert_eq!(t.logs().len(), 1);
+}
+
+#[test]
+fn bytes_of_the_opentelemetry_api_are_redacted() {
+    use obs_core::otel::logs::{AnyValue, LogRecord as _, Logger as _, LoggerProvider as _};
+
+    let t = testing::pipeline();
+    let logger = obs_core::otel::logger_provider(&t.telemetry().handle()).logger("library");
+    let mut record = logger.create_log_record();
+    record.set_body(AnyValue::from("x"));
+    record.add_attribute(
+        "raw",
+        AnyValue::Bytes(Box::new(b"password=canary3".to_vec())),
+    );
+    logger.emit(record);
+    t.assert_absent("canary3");
+    assert_eq!(t.logs().len(), 1);
+}
