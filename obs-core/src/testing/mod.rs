@@ -21,4 +21,4 @@ mod receiver;
 
 pub use self::pipeline::{TestPipeline, pipeline, pipeline_with};
 pub use self::query::{Log, Logs, Metrics, Span, Spans};
-pub use self::receiver::{Payload, Received, ReceivedRequest, Receiver, attribute};
+pub use self::receiver::{Payload, Received, ReceivedRequest, Receiver, Reply, attribute};

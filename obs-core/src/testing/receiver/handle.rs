@@ -1,30 +1,39 @@
 //! What a test holds: starts and stops the server, scripts its answers, asks for what arrived.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::{Arc, PoisonError};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::metrics::v1::Metric;
 use opentelemetry_proto::tonic::trace::v1::Span;
+use tokio::net::TcpSocket;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-use super::record::{Received, flatten};
+use super::doors::{Door, Order, bind};
+use super::record::{Received, flatten, numbers};
+use super::reply::{Reply, Rule, Standing};
 use super::request::{Payload, ReceivedRequest};
-use super::server::{Answer, Shared, serve};
+use super::server::{Shared, serve};
 
 /// An OTLP/HTTP server on a free port of the loopback interface; dropping it stops it.
 ///
 /// Bodies are decoded with the protobuf definitions of the OpenTelemetry project. Requests are kept
 /// as they arrive; [`spans`](Self::spans), [`logs`](Self::logs) and [`metrics`](Self::metrics) give
-/// what was answered with success.
+/// what was [taken](ReceivedRequest::is_taken).
+///
+/// It misbehaves on command: answers what a [`Reply`] says, keeps answers back
+/// ([`hold`](Self::hold)), leaves connections unread ([`stall`](Self::stall)) or refuses them
+/// ([`refuse`](Self::refuse)). Its port stays its own all the while.
 ///
 /// # Examples
 /// ```
-/// use obs_core::testing::Receiver;
+/// use obs_core::testing::{Receiver, Reply};
 ///
 /// let receiver = Receiver::start();
 /// receiver.answer_next(503, &[("retry-after", "1")], b"");
+/// receiver.reply_when(|request| (request.body.len() > 1_000).then_some(Reply::status(413)));
 /// // Point OTEL_EXPORTER_OTLP_ENDPOINT to `receiver.endpoint()`, do what is to be observed, then:
 /// assert!(receiver.logs().is_empty());
 /// ```
@@ -32,7 +41,10 @@ use super::server::{Answer, Shared, serve};
 pub struct Receiver {
     shared: Arc<Shared>,
     address: SocketAddr,
+    orders: Option<UnboundedSender<Order>>,
     thread: Option<JoinHandle<()>>,
+    /// Bound and never listening: keeps the port while nobody listens on it.
+    _anchor: TcpSocket,
 }
 
 impl Receiver {
@@ -55,21 +67,24 @@ impl Receiver {
         reason = "a test without its receiver cannot go on"
     )]
     pub fn start_at(address: SocketAddr) -> Self {
-        let listener = TcpListener::bind(address).expect("the receiver's address is free");
-        let address = listener
-            .local_addr()
-            .expect("a bound socket has an address");
+        let anchor = bind(address).expect("the receiver's address is free");
+        let address = anchor.local_addr().expect("a bound socket has an address");
         let shared = Arc::new(Shared::default());
         let serving = Arc::clone(&shared);
+        let (orders, to_obey) = unbounded_channel();
         let thread = std::thread::Builder::new()
             .name("obs-receiver".to_owned())
-            .spawn(move || serve(listener, &serving))
+            .spawn(move || serve(address, serving, to_obey))
             .expect("the system gives a thread");
-        Self {
+        let receiver = Self {
             shared,
             address,
+            orders: Some(orders),
             thread: Some(thread),
-        }
+            _anchor: anchor,
+        };
+        receiver.listen();
+        receiver
     }
 
     /// The base URL, for `OTEL_EXPORTER_OTLP_ENDPOINT`.
@@ -86,20 +101,49 @@ impl Receiver {
 
     /// Answers the next request that has no answer yet with this; further calls queue up.
     pub fn answer_next(&self, status: u16, headers: &[(&str, &str)], body: &[u8]) {
-        let headers = headers
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
-        self.shared.lock().script.push_back(Answer {
-            status,
-            headers,
-            body: body.to_vec(),
-        });
+        self.reply_next(Reply::answer(status, headers, body));
     }
 
     /// Answers every request that the script has nothing for with this status.
     pub fn answer_all(&self, status: u16) {
-        self.shared.lock().standing = status;
+        self.reply_all(Reply::status(status));
+    }
+
+    /// Does this with the next request that arrives; further calls queue up.
+    pub fn reply_next(&self, reply: Reply) {
+        self.shared.lock().script.push_back(reply);
+    }
+
+    /// Does this with every request that the script has nothing for; ends what
+    /// [`reply_when`](Self::reply_when) began.
+    pub fn reply_all(&self, reply: Reply) {
+        self.shared.lock().standing = Standing { reply, rule: None };
+    }
+
+    /// Asks the rule what to do with every request that the script has nothing for; what the rule
+    /// says nothing about is answered as before.
+    pub fn reply_when(
+        &self,
+        rule: impl Fn(&ReceivedRequest) -> Option<Reply> + Send + Sync + 'static,
+    ) {
+        self.shared.lock().standing.rule = Some(Rule(Arc::new(rule)));
+    }
+
+    /// Refuses connections, and closes those that are open. Once this returns, it is so.
+    pub fn refuse(&self) {
+        self.set(Door::Closed);
+    }
+
+    /// Reads nothing more, as a machine that is frozen: connections are still made by the system,
+    /// and nobody serves them. Those that are open are closed.
+    pub fn stall(&self) {
+        self.set(Door::Stalled);
+    }
+
+    /// Listens again after [`refuse`](Self::refuse); reads again after [`stall`](Self::stall), also
+    /// what was sent meanwhile.
+    pub fn listen(&self) {
+        self.set(Door::Open);
     }
 
     /// Keeps answers back: requests arrive, and nobody hears anything.
@@ -118,7 +162,7 @@ impl Receiver {
         self.shared.lock().requests.clone()
     }
 
-    /// All spans of requests that were answered with success.
+    /// All spans of requests that were taken.
     #[must_use]
     pub fn spans(&self) -> Vec<Received<Span>> {
         self.payloads(|payload| match payload {
@@ -131,7 +175,7 @@ impl Receiver {
         })
     }
 
-    /// All log records of requests that were answered with success.
+    /// All log records of requests that were taken.
     #[must_use]
     pub fn logs(&self) -> Vec<Received<LogRecord>> {
         self.payloads(|payload| match payload {
@@ -144,7 +188,7 @@ impl Receiver {
         })
     }
 
-    /// All metrics of requests that were answered with success, the oldest collection first.
+    /// All metrics of requests that were taken, the oldest collection first.
     #[must_use]
     pub fn metrics(&self) -> Vec<Received<Metric>> {
         self.payloads(|payload| match payload {
@@ -157,7 +201,7 @@ impl Receiver {
         })
     }
 
-    /// How many log records came in requests that were answered with success.
+    /// How many log records came in requests that were taken.
     #[must_use]
     pub fn log_count(&self) -> usize {
         self.count(|payload| match payload {
@@ -172,7 +216,7 @@ impl Receiver {
         })
     }
 
-    /// How many spans came in requests that were answered with success.
+    /// How many spans came in requests that were taken.
     #[must_use]
     pub fn span_count(&self) -> usize {
         self.count(|payload| match payload {
@@ -187,14 +231,47 @@ impl Receiver {
         })
     }
 
-    /// How many connections were made.
+    /// The whole numbers under an attribute of log records: a list for each request that was taken,
+    /// in the order of arrival, so that what came twice can be told from what came whole.
+    #[must_use]
+    pub fn log_batches(&self, attribute: &str) -> Vec<Vec<i64>> {
+        self.batches(|payload| match payload {
+            Payload::Logs(request) => {
+                let scopes = request.resource_logs.iter().flat_map(|all| &all.scope_logs);
+                let records = scopes.flat_map(|scope| &scope.log_records);
+                Some(numbers(
+                    records.map(|record| &*record.attributes),
+                    attribute,
+                ))
+            }
+            _ => None,
+        })
+    }
+
+    /// The same of spans.
+    #[must_use]
+    pub fn span_batches(&self, attribute: &str) -> Vec<Vec<i64>> {
+        self.batches(|payload| match payload {
+            Payload::Traces(request) => {
+                let scopes = request
+                    .resource_spans
+                    .iter()
+                    .flat_map(|all| &all.scope_spans);
+                let spans = scopes.flat_map(|scope| &scope.spans);
+                Some(numbers(spans.map(|span| &*span.attributes), attribute))
+            }
+            _ => None,
+        })
+    }
+
+    /// How many connections were accepted.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.shared.lock().connections
     }
 
-    /// Blocks until the condition holds; it is looked at again whenever a request arrives or is
-    /// answered.
+    /// Blocks until the condition holds; it is looked at again whenever a connection or a request
+    /// arrives, or one is answered.
     ///
     /// # Panics
     /// If that takes longer than 30 seconds.
@@ -242,34 +319,49 @@ impl Receiver {
         })
     }
 
-    fn accepted(&self) -> Vec<Arc<ReceivedRequest>> {
+    fn taken(&self) -> Vec<Arc<ReceivedRequest>> {
         let mut requests = self.requests();
-        requests.retain(|request| {
-            request
-                .status()
-                .is_some_and(|status| (200..300).contains(&status))
-        });
+        requests.retain(|request| request.is_taken());
         requests
     }
 
     fn payloads<T>(&self, flatten: impl Fn(&Payload) -> Vec<T>) -> Vec<T> {
-        self.accepted()
+        self.taken()
             .iter()
             .flat_map(|request| flatten(request.payload()))
             .collect()
     }
 
     fn count(&self, count: impl Fn(&Payload) -> usize) -> usize {
-        self.accepted()
+        self.taken()
             .iter()
             .map(|request| count(request.payload()))
             .sum()
+    }
+
+    fn batches(&self, numbers: impl Fn(&Payload) -> Option<Vec<i64>>) -> Vec<Vec<i64>> {
+        self.taken()
+            .iter()
+            .filter_map(|request| numbers(request.payload()))
+            .collect()
+    }
+
+    #[expect(
+        clippy::expect_used,
+        reason = "a test without its receiver cannot go on"
+    )]
+    fn set(&self, door: Door) {
+        let (done, made) = mpsc::sync_channel(1);
+        let orders = self.orders.as_ref().expect("taken only when dropped");
+        orders.send((door, done)).expect("the receiver runs");
+        made.recv().expect("the receiver obeys");
     }
 }
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        self.shared.stop.notify_one();
+        // Without orders to come the server ends.
+        self.orders = None;
         if let Some(thread) = self.thread.take() {
             // A panic of the thread has failed the test already.
             let _ = thread.join();

@@ -64,6 +64,18 @@ pub fn attribute(attributes: &[KeyValue], key: &str) -> Option<String> {
     attribute.value.as_ref()?.value.as_ref().map(text_of)
 }
 
+/// The whole numbers that a list of attributes each has under a name.
+pub(super) fn numbers<'a>(records: impl Iterator<Item = &'a [KeyValue]>, key: &str) -> Vec<i64> {
+    let number = |attributes: &[KeyValue]| {
+        let attribute = attributes.iter().find(|attribute| attribute.key == key)?;
+        match attribute.value.as_ref()?.value {
+            Some(Value::IntValue(number)) => Some(number),
+            _ => None,
+        }
+    };
+    records.filter_map(number).collect()
+}
+
 fn text_of(value: &Value) -> String {
     match value {
         Value::StringValue(text) => text.clone(),

@@ -19,7 +19,7 @@ pub struct ReceivedRequest {
     pub body: Vec<u8>,
     /// The size of the body on the wire.
     pub wire_len: usize,
-    pub(super) status: OnceLock<u16>,
+    pub(super) outcome: OnceLock<Outcome>,
     pub(super) payload: OnceLock<Payload>,
 }
 
@@ -36,7 +36,20 @@ impl ReceivedRequest {
     /// What was answered, if it was.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
-        self.status.get().copied()
+        match self.outcome.get() {
+            Some(Outcome::Answered(status)) => Some(*status),
+            _ => None,
+        }
+    }
+
+    /// Whether the receiver took it: answered with success, or took it and reset the connection.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        match self.outcome.get() {
+            Some(Outcome::Answered(status)) => (200..300).contains(status),
+            Some(Outcome::Taken) => true,
+            Some(Outcome::Untaken) | None => false,
+        }
     }
 
     /// The decoded body, by the end of the path.
@@ -51,9 +64,19 @@ impl ReceivedRequest {
             "{} {} bytes -> {:?}",
             self.path,
             self.body.len(),
-            self.status()
+            self.outcome.get()
         )
     }
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Outcome {
+    Answered(u16),
+    /// Without an answer.
+    Taken,
+    /// Without an answer.
+    Untaken,
 }
 
 /// A decoded body.
