@@ -174,6 +174,10 @@ impl Builder {
     /// Starts the pipeline and installs it for the whole process: subscriber, bridge from the `log`
     /// crate, and the OpenTelemetry API's providers.
     ///
+    /// In a program built with `panic = "abort"` also a panic hook: it records the panic as an ERROR
+    /// event, writes and sends what is left for at most a second, and calls the hook that was there
+    /// before. A hook that the program sets later should call the one it replaces.
+    ///
     /// # Errors
     /// As [`build`](Self::build), and if a subscriber or a logger is installed already.
     ///
@@ -234,6 +238,9 @@ impl Builder {
             .map_err(|_| Error::already_installed("a global `tracing` subscriber"))?;
         #[cfg(feature = "otlp")]
         crate::otel::install_global(telemetry.pipeline());
+        if cfg!(panic = "abort") {
+            crate::panic_hook::install(Arc::clone(telemetry.pipeline()));
+        }
         Ok(telemetry)
     }
 
@@ -354,7 +361,11 @@ fn redactor(env: &Env) -> Result<Redactor, Error> {
     for pattern in list("REDACT_PATTERNS", &[';', '\n']) {
         builder = builder.pattern(pattern);
     }
-    reader.refuse(&["REDACT_HMAC_KEY", "REDACT_HMAC_KEY_FILE"]);
+    let reason = "hidden values have no keyed hash yet";
+    reader.refuse(&[
+        ("REDACT_HMAC_KEY", reason),
+        ("REDACT_HMAC_KEY_FILE", reason),
+    ]);
     if let Some(mode) = reader.text("REDACT_MODE").filter(|mode| *mode != "mask") {
         reader.problem("REDACT_MODE", mode, "mask", "nothing");
     }

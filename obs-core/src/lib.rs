@@ -59,6 +59,7 @@ mod error;
 #[cfg(feature = "otlp")]
 mod export;
 mod log;
+mod panic_hook;
 mod pipeline;
 mod report;
 mod resource;
@@ -70,6 +71,6 @@ pub use crate::capture::SpanExt;
 pub use crate::error::Error;
 #[cfg(feature = "otlp")]
 pub use crate::export::SignalReport;
-pub use crate::report::{LineCounts, ShutdownReport};
+pub use crate::report::{LineCounts, ShutdownReport, Status};
 pub use crate::resource::Environment;
 pub use crate::telemetry::{Telemetry, TelemetryHandle};

@@ -18,6 +18,20 @@ pub struct LineCounts {
     pub dropped_failed: u64,
 }
 
+/// How telemetry is doing; see [`Telemetry::status`](crate::Telemetry::status).
+///
+/// Prints as a line for the log outputs and one for each signal that is sent.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Status {
+    /// Lines written to the combined file, or to the terminal where there is no file; losses of all
+    /// outputs.
+    pub log_lines: LineCounts,
+    /// What became of the records so far, by signal; each entry is one consistent snapshot.
+    #[cfg(feature = "otlp")]
+    pub signals: Vec<SignalReport>,
+}
+
 /// What [`Telemetry::shutdown`](crate::Telemetry::shutdown) achieved.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -52,18 +66,27 @@ impl ShutdownReport {
     }
 }
 
+impl fmt::Display for LineCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lost = self.dropped_full + self.dropped_failed;
+        write!(f, "log lines: {} written, {lost} lost", self.written)
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.log_lines)?;
+        #[cfg(feature = "otlp")]
+        for signal in &self.signals {
+            write!(f, "\n{signal}")?;
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for ShutdownReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let LineCounts {
-            written,
-            dropped_full,
-            dropped_failed,
-        } = self.log_lines;
-        write!(
-            f,
-            "log lines: {written} written, {} lost",
-            dropped_full + dropped_failed
-        )?;
+        write!(f, "{}", self.log_lines)?;
         if !self.lines_written {
             f.write_str(", some not written in time")?;
         }
@@ -72,5 +95,28 @@ impl fmt::Display for ShutdownReport {
             write!(f, "; {signal}")?;
         }
         write!(f, "; took {:?}", self.took)
+    }
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use crate::testing;
+
+    #[test]
+    fn status_tells_of_every_signal_and_still_does_after_the_end() {
+        let t = testing::pipeline_with(&[("OTEL_METRICS_EXPORTER", "none")]);
+        t.run_sync(|| tracing::info!("hello"));
+        t.flush();
+        let handle = t.telemetry().handle();
+        let status = t.telemetry().status();
+        assert_eq!(
+            status.to_string(),
+            "log lines: 1 written, 0 lost\n\
+             traces: 0 of 0 exported\n\
+             logs: 1 of 1 exported"
+        );
+        assert_eq!(handle.status().to_string(), status.to_string());
+        drop(t);
+        assert_eq!(handle.status().signals, status.signals);
     }
 }

@@ -13,7 +13,7 @@ use tracing::Level;
 
 use crate::config::Env;
 use crate::pipeline::Pipeline;
-use crate::report::ShutdownReport;
+use crate::report::{ShutdownReport, Status};
 use crate::resource::Environment;
 
 /// Owns the pipeline. Keep it in `main` until the service stops, then [`shutdown`](Self::shutdown).
@@ -52,6 +52,12 @@ impl Telemetry {
     /// Waits until everything recorded so far is written and sent; false if time ran out.
     pub fn flush(&self, timeout: Duration) -> bool {
         self.handle.pipeline.flush(timeout)
+    }
+
+    /// What became of everything recorded so far.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.handle.status()
     }
 
     /// Writes and sends what is left and ends the pipeline, within `timeout`.
@@ -122,6 +128,12 @@ impl TelemetryHandle {
         self.pipeline.meter(name)
     }
 
+    /// What became of everything recorded so far; also after the end.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.pipeline.status()
+    }
+
     /// The value of `service.name`.
     #[must_use]
     pub fn service_name(&self) -> &str {
@@ -181,6 +193,18 @@ impl Pipeline {
         let written = self.outputs.flush(timeout);
         let sent = self.flush_export(deadline.saturating_duration_since(Instant::now()));
         written && sent
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            log_lines: self.outputs.counts(),
+            #[cfg(feature = "otlp")]
+            signals: self
+                .exporter
+                .as_ref()
+                .map(crate::export::Exporter::status)
+                .unwrap_or_default(),
+        }
     }
 
     fn shutdown(&self, timeout: Duration) -> ShutdownReport {

@@ -6,8 +6,8 @@ use std::ops::Range;
 
 use tracing::field::{Field, Visit};
 
-use super::ContextKey;
 use super::name::{Control, Form, NameRule, NameRules};
+use super::{ContextKey, foreign};
 
 /// A typed value; text lies in the buffer of its [`Fields`].
 #[derive(Clone, Debug, PartialEq)]
@@ -419,31 +419,18 @@ impl Visit for Recorder<'_> {
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
-        self.text(field.name(), |text| {
-            push_display(text, value);
-            let mut source = value.source();
-            while let Some(cause) = source {
-                text.push_str(": ");
-                push_display(text, cause);
-                source = cause.source();
-            }
-        });
+        self.text(field.name(), |text| foreign::push_error(text, value));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.text(field.name(), |text| {
-            // Writing to a string fails only where the value's own implementation gives up.
-            if write!(text, "{value:?}").is_err() {
-                text.push_str("<formatting failed>");
-            }
-        });
+        self.text(field.name(), |text| foreign::push_debug(text, value));
     }
 }
 
+/// Appends a number or a truth value.
 fn push_display(text: &mut String, value: impl fmt::Display) {
-    if write!(text, "{value}").is_err() {
-        text.push_str("<formatting failed>");
-    }
+    // Writing to a string cannot fail.
+    let _always = write!(text, "{value}");
 }
 
 #[cfg(test)]

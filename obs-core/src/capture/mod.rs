@@ -4,6 +4,7 @@
 mod bridge;
 mod fields;
 mod filter;
+mod foreign;
 mod layer;
 mod name;
 mod record;
@@ -17,5 +18,5 @@ pub(crate) use self::fields::{Fields, Value};
 pub(crate) use self::filter::CaptureFilter;
 pub(crate) use self::layer::CaptureLayer;
 pub(crate) use self::name::{ContextKey, NameRules};
-pub(crate) use self::record::{LogRecord, SpanRecord, own_record};
+pub(crate) use self::record::{LogRecord, SpanRecord, own_record, record_with};
 pub use self::span_ext::SpanExt;

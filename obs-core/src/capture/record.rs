@@ -112,14 +112,27 @@ pub(crate) fn own_record(
     message: &str,
     emit: impl FnOnce(&LogRecord<'_>),
 ) {
+    let message = opentelemetry::Value::from(message.to_owned());
+    record_with(rules, level, OWN_TARGET, &[("message", message)], emit);
+}
+
+/// Makes a record of these fields that belongs to no span.
+pub(crate) fn record_with(
+    rules: &NameRules,
+    level: Level,
+    target: &str,
+    values: &[(&'static str, opentelemetry::Value)],
+    emit: impl FnOnce(&LogRecord<'_>),
+) {
     let mut fields = Fields::default();
-    fields
-        .recorder(rules)
-        .text("message", |text| text.push_str(message));
+    let mut recorder = fields.recorder(rules);
+    for (name, value) in values {
+        recorder.attribute(name, value);
+    }
     emit(&LogRecord::new(
         clock::unix_nanos(),
         level,
-        OWN_TARGET,
+        target,
         &fields,
         &[],
         None,

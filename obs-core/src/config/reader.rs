@@ -78,16 +78,12 @@ impl<'e> Reader<'e> {
         self.env.var(name)
     }
 
-    /// Notes variables that this version knows and does not honour.
-    pub(crate) fn refuse(&self, names: &[&str]) {
-        for name in names {
+    /// Notes variables that this version knows and does not honour, each with the reason.
+    pub(crate) fn refuse(&self, variables: &[(&str, &str)]) {
+        for (name, reason) in variables {
             if let Some(value) = self.text(name) {
-                self.problem(
-                    name,
-                    value,
-                    "no value: not honoured by this version",
-                    "what holds without it",
-                );
+                let expected = format!("no value: {reason}");
+                self.problem(name, value, &expected, "what holds without it");
             }
         }
     }
@@ -163,12 +159,17 @@ impl<'e> Reader<'e> {
             .chars()
             .take(MAX_SHOWN)
             .collect();
-        self.problems.borrow_mut().push(Problem {
+        let problem = Problem {
             name: name.to_owned(),
             value,
             expected: expected.to_owned(),
             used: used.to_owned(),
-        });
+        };
+        let mut problems = self.problems.borrow_mut();
+        // A setting that holds for several signals is read for each.
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
     }
 
     /// All mistakes, in the order in which the settings were read.

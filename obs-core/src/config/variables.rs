@@ -25,32 +25,73 @@ pub const VARIABLES: &[(&str, &[Variable])] = &[
     ("Server", SERVER),
 ];
 
-/// Variables of the OpenTelemetry specification and of this project that do nothing yet. Setting one
-/// is told in the start-up warning.
-pub const NOT_HONOURED: &[&str] = &[
-    "LOG_MAX_SIZE",
-    "LOG_MAX_FILES",
-    "OBS_KEEP",
-    "OBS_KEEP_RATE",
-    "OBS_KEEP_SLOW",
-    "OBS_SPOOL_DIR",
-    "OTEL_ATTRIBUTE_COUNT_LIMIT",
-    "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
-    "OTEL_BLRP_EXPORT_TIMEOUT",
-    "OTEL_BSP_EXPORT_TIMEOUT",
-    "OTEL_CONFIG_FILE",
-    "OTEL_EXPORTER_OTLP_CERTIFICATE",
-    "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
-    "OTEL_EXPORTER_OTLP_CLIENT_KEY",
-    "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
-    "OTEL_PROPAGATORS",
-    "PROPAGATE_TO",
-    "RATE_LIMIT_ENABLED",
-    "REDACT_HMAC_KEY",
-    "REDACT_HMAC_KEY_FILE",
-    "SENTRY_DSN",
-    "TRUSTED_PROXIES",
+/// Variables of the OpenTelemetry specification and of this project that do nothing, each with the
+/// reason. Setting one is told in the start-up warning.
+pub const NOT_HONOURED: &[(&str, &str)] = &[
+    ("LOG_MAX_SIZE", ROTATION),
+    ("LOG_MAX_FILES", ROTATION),
+    ("OBS_KEEP", KEEPING),
+    ("OBS_KEEP_RATE", KEEPING),
+    ("OBS_KEEP_SLOW", KEEPING),
+    (
+        "OBS_SPOOL_DIR",
+        "what waits to be sent is kept in memory only, for now",
+    ),
+    ("OTEL_ATTRIBUTE_COUNT_LIMIT", LIMITS),
+    ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", LIMITS),
+    ("OTEL_BLRP_EXPORT_TIMEOUT", PATIENCE),
+    ("OTEL_BSP_EXPORT_TIMEOUT", PATIENCE),
+    ("OTEL_CONFIG_FILE", FILE),
+    ("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", LIMITS),
+    ("OTEL_EXPERIMENTAL_CONFIG_FILE", FILE),
+    ("OTEL_EXPORTER_OTLP_INSECURE", INSECURE),
+    ("OTEL_EXPORTER_OTLP_LOGS_INSECURE", INSECURE),
+    ("OTEL_EXPORTER_OTLP_METRICS_INSECURE", INSECURE),
+    ("OTEL_EXPORTER_OTLP_TRACES_INSECURE", INSECURE),
+    ("OTEL_EXPORTER_PROMETHEUS_HOST", PROMETHEUS),
+    ("OTEL_EXPORTER_PROMETHEUS_PORT", PROMETHEUS),
+    ("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", LIMITS),
+    (
+        "OTEL_LOG_LEVEL",
+        "the SDK says little, and says it where the log lines of the program go",
+    ),
+    ("OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", LIMITS),
+    ("OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT", LIMITS),
+    (
+        "OTEL_METRIC_EXPORT_TIMEOUT",
+        "OTEL_EXPORTER_OTLP_TIMEOUT bounds each request",
+    ),
+    ("OTEL_METRICS_EXEMPLAR_FILTER", "there are no exemplars yet"),
+    (
+        "OTEL_PROPAGATORS",
+        "W3C trace context is what is understood and sent",
+    ),
+    ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", LIMITS),
+    ("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", LIMITS),
+    ("OTEL_SPAN_EVENT_COUNT_LIMIT", LIMITS),
+    ("OTEL_SPAN_LINK_COUNT_LIMIT", LIMITS),
+    (
+        "PROPAGATE_TO",
+        "trace context goes everywhere, baggage nowhere yet",
+    ),
+    ("RATE_LIMIT_ENABLED", "there is no rate limit yet"),
+    ("REDACT_HMAC_KEY", KEYED_HASH),
+    ("REDACT_HMAC_KEY_FILE", KEYED_HASH),
+    ("SENTRY_DSN", "nothing is sent to Sentry yet"),
+    (
+        "TRUSTED_PROXIES",
+        "the address of a client is that of the connection",
+    ),
 ];
+
+const FILE: &str = "settings come from variables and from the program, not from a file";
+const INSECURE: &str = "the scheme of the endpoint decides: http:// or https://";
+const KEEPING: &str = "sampling alone decides which traces are kept, for now";
+const KEYED_HASH: &str = "hidden values have no keyed hash yet";
+const LIMITS: &str = "the limits are fixed";
+const PATIENCE: &str = "a batch is tried until its age or the bytes for waiting run out";
+const PROMETHEUS: &str = "metrics are sent, not offered for scraping";
+const ROTATION: &str = "log files change daily and are kept, for now";
 
 const SERVICE: &[Variable] = &[
     variable(
@@ -180,6 +221,70 @@ const OTLP: &[Variable] = &[
         "Others are told and not used.",
     ),
     variable(
+        "OTEL_EXPORTER_OTLP_CERTIFICATE",
+        "the path of a PEM file",
+        "the authorities that the system trusts",
+        "The CA certificates that an https server is checked against, in place of the system's. \
+         Read again when a connection fails and the file has changed.",
+    ),
+    variable(
+        "OTEL_EXPORTER_OTLP_{TRACES,METRICS,LOGS}_CERTIFICATE",
+        "the path of a PEM file",
+        "from the general one",
+        "The same for one signal.",
+    ),
+    variable(
+        "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+        "the path of a PEM file",
+        "none",
+        "The certificate, with its chain, that a server may ask for (mTLS). Read again like the CA's.",
+    ),
+    variable(
+        "OTEL_EXPORTER_OTLP_{TRACES,METRICS,LOGS}_CLIENT_CERTIFICATE",
+        "the path of a PEM file",
+        "from the general one",
+        "The same for one signal.",
+    ),
+    variable(
+        "OTEL_EXPORTER_OTLP_CLIENT_KEY",
+        "the path of a PEM file: PKCS#8, PKCS#1 or SEC1, not encrypted",
+        "none",
+        "The private key of the client certificate.",
+    ),
+    variable(
+        "OTEL_EXPORTER_OTLP_{TRACES,METRICS,LOGS}_CLIENT_KEY",
+        "the path of a PEM file",
+        "from the general one",
+        "The same for one signal.",
+    ),
+    variable(
+        "HTTPS_PROXY",
+        "http://user:password@host:port, or https://…",
+        "ALL_PROXY",
+        "The proxy on the way to https servers, by CONNECT. Never used for loopback. \
+         `https_proxy` is read too.",
+    ),
+    variable(
+        "HTTP_PROXY",
+        "as HTTPS_PROXY",
+        "ALL_PROXY",
+        "The proxy on the way to http servers. Not read where REQUEST_METHOD is set (CGI). \
+         `http_proxy` is read too.",
+    ),
+    variable(
+        "ALL_PROXY",
+        "as HTTPS_PROXY",
+        "none",
+        "The proxy where the other two are unset. `all_proxy` is read too.",
+    ),
+    variable(
+        "NO_PROXY",
+        "names, addresses or networks, each with or without a port; or *",
+        "none",
+        "Servers that are reached without a proxy; a name stands for all below it. \
+         `no_proxy` is read too.",
+    ),
+    variable(
         "OTEL_{TRACES,METRICS,LOGS}_EXPORTER",
         "otlp or none",
         "otlp",
@@ -204,9 +309,15 @@ const OTLP: &[Variable] = &[
         "The time log records wait for company.",
     ),
     variable(
+        "OBS_QUEUE_SIZE",
+        "a size, at least 64k",
+        "32m",
+        "How many bytes of each signal may wait, with what is under way.",
+    ),
+    variable(
         "OTEL_{BSP,BLRP}_MAX_QUEUE_SIZE",
         "a number of records",
-        "unset: 32 MiB a signal",
+        "1000000; OBS_QUEUE_SIZE bounds their bytes",
         "How many spans, or log records, may wait.",
     ),
     variable(
@@ -226,6 +337,19 @@ const OTLP: &[Variable] = &[
         "milliseconds",
         "60000",
         "The time between two exports of metrics.",
+    ),
+    variable(
+        "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
+        "cumulative",
+        "cumulative",
+        "Others are told and not used: every backend takes cumulative points, and they make up for \
+         what an outage lost.",
+    ),
+    variable(
+        "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+        "explicit_bucket_histogram",
+        "explicit_bucket_histogram",
+        "Others are told and not used.",
     ),
 ];
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::Signal;
+use super::limits::Limits;
 
 /// What became of the records of one signal, on a consistent snapshot.
 ///
@@ -21,14 +22,30 @@ pub struct SignalReport {
     pub rejected: u64,
     /// Records given up here, by reason; reasons that did not occur are left out.
     ///
-    /// `queue_full`: no room left; `too_large`: no batch could hold it; `expired`: could not be
-    /// sent in time; `superseded`: newer data points of the same metrics came; `shutdown`: not
-    /// sent when time was up; `after_shutdown`: came too late.
+    /// `queue_full`: no room left, or it made room for what matters more; `too_large`: no request
+    /// could hold it; `expired`: could not be sent in time; `undeliverable`: the server kept
+    /// failing at it while it took others; `superseded`: newer data points of the same metrics
+    /// came; `shutdown`: not sent when time was up; `unanswered`: sent, but not answered when time
+    /// was up, so that the server may have it; `after_shutdown`: came too late; `internal`: lost to
+    /// a defect of the sender.
     pub dropped: BTreeMap<&'static str, u64>,
     /// Records that wait to be sent.
     pub queued: u64,
-    /// Records in the request that is under way or about to be repeated.
+    /// Records in requests that are under way or about to be repeated.
     pub in_flight: u64,
+    /// Records sent again although the server may have taken them before: the connection failed,
+    /// nobody answered, or a gateway gave up, after the whole request was sent. They are in the
+    /// backend this many times too often, at most.
+    pub resent_unknown: u64,
+    /// Of the exported records, those that the server answered in a way that OpenObserve is known
+    /// to use for batches that it threw away.
+    pub suspected_lost: u64,
+    /// Bytes that wait or are under way, as encoded.
+    pub held_bytes: u64,
+    /// The most bytes that may wait or be under way.
+    pub capacity_bytes: u64,
+    /// The most records that may wait or be under way.
+    pub capacity: u64,
 }
 
 impl SignalReport {
@@ -60,7 +77,9 @@ impl fmt::Display for SignalReport {
         for (reason, count) in &self.dropped {
             part(*count, &format!("dropped ({reason})"))?;
         }
-        part(self.queued + self.in_flight, "on the way")
+        part(self.queued + self.in_flight, "on the way")?;
+        part(self.resent_unknown, "sent twice perhaps")?;
+        part(self.suspected_lost, "of the exported lost perhaps")
     }
 }
 
@@ -70,29 +89,38 @@ pub(super) enum Reason {
     QueueFull,
     TooLarge,
     Expired,
+    Undeliverable,
     Superseded,
     Shutdown,
+    Unanswered,
     AfterShutdown,
+    Internal,
 }
 
 impl Reason {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 9] = [
         Self::QueueFull,
         Self::TooLarge,
         Self::Expired,
+        Self::Undeliverable,
         Self::Superseded,
         Self::Shutdown,
+        Self::Unanswered,
         Self::AfterShutdown,
+        Self::Internal,
     ];
 
-    const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::QueueFull => "queue_full",
             Self::TooLarge => "too_large",
             Self::Expired => "expired",
+            Self::Undeliverable => "undeliverable",
             Self::Superseded => "superseded",
             Self::Shutdown => "shutdown",
+            Self::Unanswered => "unanswered",
             Self::AfterShutdown => "after_shutdown",
+            Self::Internal => "internal",
         }
     }
 }
@@ -103,6 +131,8 @@ pub(super) struct Ledger {
     pub(super) accepted: u64,
     pub(super) exported: u64,
     pub(super) rejected: u64,
+    pub(super) resent_unknown: u64,
+    pub(super) suspected_lost: u64,
     dropped: [u64; Reason::ALL.len()],
     /// Dropped while running, and not yet told to anybody.
     untold: u64,
@@ -115,7 +145,11 @@ impl Ledger {
         }
         if matches!(
             reason,
-            Reason::QueueFull | Reason::TooLarge | Reason::Expired
+            Reason::QueueFull
+                | Reason::TooLarge
+                | Reason::Expired
+                | Reason::Undeliverable
+                | Reason::Internal
         ) {
             self.untold += count;
         }
@@ -130,7 +164,8 @@ impl Ledger {
         }
     }
 
-    pub(super) fn report(&self, signal: Signal, queued: u64, in_flight: u64) -> SignalReport {
+    /// The counters with what is held now; the limits are those of the queue.
+    pub(super) fn report(&self, signal: Signal, held: Held, limits: &Limits) -> SignalReport {
         let dropped = Reason::ALL
             .iter()
             .zip(self.dropped)
@@ -143,15 +178,32 @@ impl Ledger {
             exported: self.exported,
             rejected: self.rejected,
             dropped,
-            queued,
-            in_flight,
+            queued: held.queued as u64,
+            in_flight: held.in_flight as u64,
+            resent_unknown: self.resent_unknown,
+            suspected_lost: self.suspected_lost,
+            held_bytes: held.bytes as u64,
+            capacity_bytes: limits.bytes as u64,
+            capacity: limits.items as u64,
         }
     }
+}
+
+/// What a queue holds at one moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Held {
+    /// Records that wait.
+    pub(super) queued: usize,
+    /// Records that are under way.
+    pub(super) in_flight: usize,
+    /// The bytes of both.
+    pub(super) bytes: usize,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Env, Reader};
 
     #[test]
     fn report_reads_as_one_line() {
@@ -162,14 +214,20 @@ mod tests {
             ..Ledger::default()
         };
         ledger.drop_records(Reason::QueueFull, 2);
-        let report = ledger.report(Signal::Logs, 1, 1);
+        let held = |queued, in_flight| Held {
+            queued,
+            in_flight,
+            bytes: 0,
+        };
+        let limits = Limits::read(&Reader::new(&Env::default()), Signal::Logs);
+        let report = ledger.report(Signal::Logs, held(1, 1), &limits);
         assert_eq!(
             report.to_string(),
             "logs: 5 of 10 exported, 1 rejected by the server, 2 dropped (queue_full), 2 on the way"
         );
         assert!(!report.is_lossless());
         assert_eq!(
-            ledger.report(Signal::Logs, 0, 0).dropped,
+            ledger.report(Signal::Logs, held(0, 0), &limits).dropped,
             BTreeMap::from([("queue_full", 2)])
         );
     }

@@ -7,19 +7,18 @@ use std::time::{Duration, Instant};
 
 use obs_redact::Redactor;
 use opentelemetry::Context;
-use opentelemetry_sdk::metrics::SdkMeterProvider;
 use tokio::runtime::{self, Runtime};
 use tokio::sync::Notify;
 use tracing::Level;
 
 use super::account::SignalReport;
 use super::body::Envelope;
-use super::client::Client;
-use super::metrics::Collector;
+use super::metrics::{Collector, Meters, OperationDuration};
 use super::queue::Queue;
 use super::reporter::{Report, Reporter};
 use super::sender::Sender;
 use super::settings::Settings;
+use super::transport::Transport;
 use super::{Priority, Signal};
 
 /// Takes records from any thread and has them sent.
@@ -62,7 +61,8 @@ impl Exporter {
         redactor: &Redactor,
         report: Report,
     ) -> io::Result<Self> {
-        let (retry, interval) = (settings.retry, settings.metric_interval);
+        let retry = settings.retry;
+        let collection = (settings.metric_interval, settings.observes_itself);
         let redact = |(key, value): &(String, String)| {
             (key.clone(), redactor.redact_field(key, value).into_owned())
         };
@@ -71,36 +71,49 @@ impl Exporter {
         let reporter = Arc::new(Reporter::new(report));
         let (mut logs, mut traces, mut metrics) = (None, None, None);
         let (mut senders, mut endpoints) = (Vec::new(), Vec::new());
-        for target in settings.into_targets() {
+        let queued = settings.into_targets().into_iter().map(|target| {
+            let queue = Queue::new(target.signal, target.limits.clone());
+            (target, Arc::new(queue))
+        });
+        let queued: Vec<_> = queued.collect();
+        let collected = queued
+            .iter()
+            .find(|(target, _)| target.signal == Signal::Metrics);
+        let collector = collected
+            .map(|(_, queue)| {
+                let (queue, reporter) = (Arc::clone(queue), Arc::clone(&reporter));
+                Collector::start(queue, &resource, redactor.clone(), collection, reporter)
+            })
+            .transpose()?;
+        for (target, queue) in queued {
             endpoints.push((target.signal, target.to_string()));
-            let signal = target.signal;
-            let queue = Arc::new(Queue::new(signal, target.limits.clone()));
-            match signal {
+            let duration = match &collector {
+                Some(collector) => collector.watch(&target, &queue),
+                None => OperationDuration::default(),
+            };
+            match target.signal {
                 Signal::Logs => logs = Some(Arc::clone(&queue)),
                 Signal::Traces => traces = Some(Arc::clone(&queue)),
-                Signal::Metrics => {
-                    let collector =
-                        Collector::new(Arc::clone(&queue), &resource, redactor.clone(), interval);
-                    metrics = Some((Arc::clone(&queue), collector));
-                }
+                Signal::Metrics => metrics = Some(Arc::clone(&queue)),
             }
             let (envelope, reporter, redactor) =
                 (envelope.clone(), Arc::clone(&reporter), redactor.clone());
-            senders.push(Sender {
+            senders.push(Arc::new(Sender {
                 target,
                 queue,
+                duration,
                 envelope,
                 retry,
                 reporter,
                 redactor,
-            });
+            }));
         }
         let thread = SenderThread::start(senders, reporter)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 logs,
                 traces,
-                metrics,
+                metrics: metrics.zip(collector),
                 endpoints,
                 thread,
                 is_shut_down: Mutex::new(false),
@@ -142,11 +155,11 @@ impl Exporter {
     }
 
     /// Where instruments come from, if metrics are sent.
-    pub(crate) fn meter_provider(&self) -> Option<SdkMeterProvider> {
+    pub(crate) fn meter_provider(&self) -> Option<Meters> {
         self.inner
             .metrics
             .as_ref()
-            .map(|(_, collector)| collector.provider())
+            .map(|(_, collector)| collector.meters())
     }
 
     /// Blocks until everything handed over so far is sent or finally given up; needs no runtime.
@@ -249,7 +262,7 @@ impl Drop for Inner {
 }
 
 impl SenderThread {
-    fn start(senders: Vec<Sender>, reporter: Arc<Reporter>) -> io::Result<Arc<Self>> {
+    fn start(senders: Vec<Arc<Sender>>, reporter: Arc<Reporter>) -> io::Result<Arc<Self>> {
         let control = Arc::new(Self::default());
         if senders.is_empty() {
             control.has_stopped();
@@ -258,6 +271,9 @@ impl SenderThread {
         let runtime = runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
+            // They look names up, and one that hangs must not gather others.
+            .max_blocking_threads(NAME_THREADS)
+            .thread_name("obs-resolve")
             .build()?;
         let shared = Arc::clone(&control);
         let run = move || {
@@ -277,25 +293,15 @@ impl SenderThread {
         Ok(control)
     }
 
-    fn run(&self, runtime: &Runtime, senders: Vec<Sender>, reporter: &Reporter) {
-        let https = senders
-            .iter()
-            .any(|sender| sender.target.uri.scheme_str() == Some("https"));
+    fn run(&self, runtime: &Runtime, senders: Vec<Arc<Sender>>, reporter: &Reporter) {
         runtime.block_on(async {
-            match Client::new(https) {
-                Ok((client, problem)) => {
-                    if let Some(problem) = problem {
-                        reporter.tell(Level::WARN, "roots", || {
-                            format!("no https endpoint can be verified: {problem}; install ca-certificates")
-                        });
-                    }
-                    for sender in senders {
-                        tokio::spawn(sender.run(client.clone()));
-                    }
-                }
-                Err(error) => {
-                    reporter.tell(Level::ERROR, "client", || format!("nothing can be sent: {error}"));
-                }
+            let targets = senders.iter().map(|sender| &sender.target);
+            let (transports, problems) = Transport::for_targets(targets);
+            for problem in problems {
+                reporter.tell(Level::WARN, &problem, || problem.clone());
+            }
+            for (sender, transport) in senders.into_iter().zip(transports) {
+                tokio::spawn(supervise(sender, transport));
             }
             self.stop.notified().await;
         });
@@ -327,5 +333,17 @@ impl SenderThread {
     }
 }
 
+/// Runs a sender; one that fails is told, its records are counted, and another takes its place.
+async fn supervise(sender: Arc<Sender>, transport: Transport) {
+    while let Err(error) = tokio::spawn(Arc::clone(&sender).run(transport.clone())).await {
+        sender.queue.lose_in_flight();
+        sender.reporter.tell(Level::ERROR, "defect", || {
+            format!("a defect in obs-core: the sender failed and starts again: {error}")
+        });
+    }
+}
+
+/// Names looked up at once, at most.
+const NAME_THREADS: usize = 4;
 /// The part of the time for shutdown that is kept for stopping the thread.
 const STOP_SHARE: Duration = Duration::from_millis(250);

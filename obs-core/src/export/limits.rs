@@ -20,37 +20,31 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// Reads `OTEL_BSP_*` for spans and `OTEL_BLRP_*` for log records.
+    /// Reads `OTEL_BSP_*` for spans, `OTEL_BLRP_*` for log records, and the bytes of both.
     pub(super) fn read(reader: &Reader<'_>, signal: Signal) -> Self {
+        let bytes = queue_bytes(reader);
         let (prefix, delay) = match signal {
             Signal::Traces => ("OTEL_BSP", Duration::from_secs(5)),
             Signal::Logs => ("OTEL_BLRP", Duration::from_secs(1)),
             Signal::Metrics => {
-                let (items, batch_items) = (usize::MAX, usize::MAX);
                 return Self {
-                    bytes: QUEUE_BYTES,
-                    items,
-                    batch_items,
+                    bytes,
+                    items: usize::MAX,
+                    batch_items: usize::MAX,
                     delay: Duration::ZERO,
                 };
             }
         };
-        let count = |suffix: &str| {
-            let default = Count(usize::MAX);
+        let count = |suffix: &str, default: usize| {
+            let name = format!("{prefix}_{suffix}");
             let read = |text: &str| text.parse().ok().filter(|count| *count > 0).map(Count);
-            reader
-                .parse(
-                    &format!("{prefix}_{suffix}"),
-                    "a whole number above 0",
-                    default,
-                    read,
-                )
-                .0
+            let count = reader.parse(&name, "a whole number above 0", Count(default), read);
+            count.0
         };
         Self {
-            bytes: QUEUE_BYTES,
-            items: count("MAX_QUEUE_SIZE"),
-            batch_items: count("MAX_EXPORT_BATCH_SIZE"),
+            bytes,
+            items: count("MAX_QUEUE_SIZE", QUEUE_ITEMS),
+            batch_items: count("MAX_EXPORT_BATCH_SIZE", usize::MAX),
             delay: reader.duration(&format!("{prefix}_SCHEDULE_DELAY"), delay),
         }
     }
@@ -83,5 +77,22 @@ impl fmt::Display for Count {
     }
 }
 
-/// What each of the two queues may hold, encoded: some 100,000 records of usual size.
-const QUEUE_BYTES: usize = 32 * 1024 * 1024;
+fn queue_bytes(reader: &Reader<'_>) -> usize {
+    let bytes = reader.bytes(QUEUE_SIZE, QUEUE_BYTES);
+    if bytes >= LEAST_BYTES {
+        return usize::try_from(bytes).unwrap_or(usize::MAX);
+    }
+    if reader.text(QUEUE_SIZE).is_some() {
+        let expected = format!("at least {}k", LEAST_BYTES / 1024);
+        reader.problem(QUEUE_SIZE, &bytes.to_string(), &expected, &expected);
+    }
+    LEAST_BYTES as usize
+}
+
+const QUEUE_SIZE: &str = "OBS_QUEUE_SIZE";
+/// What the queue of a signal may hold, encoded: some 100,000 records of usual size.
+const QUEUE_BYTES: u64 = 32 * 1024 * 1024;
+/// Less holds no second of a busy service.
+const LEAST_BYTES: u64 = 64 * 1024;
+/// Bytes decide long before, unless records are tiny.
+const QUEUE_ITEMS: usize = 1_000_000;

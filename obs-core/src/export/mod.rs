@@ -6,20 +6,23 @@
 //!                                                               └── tried again, with pauses
 //! ```
 //!
-//! Each signal has a queue and a task of its own: one that fails does not hold up another.
+//! Each signal has a queue and a task of its own: one that fails does not hold up another. A task
+//! has several requests under way while the server answers, and a single one while it does not.
 //! Batches are larger than the 512 records of the specification unless the variables say
 //! otherwise: what waits goes out together after the delay, or as soon as there is 1 MiB of it, in
 //! requests of at most 4 MiB. Fewer requests cost less, here and at the server.
 
 mod account;
+mod batch;
 mod body;
-mod client;
+mod divide;
 pub(crate) mod encode;
 mod endpoint;
 mod exporter;
 mod headers;
 mod limits;
 mod metrics;
+mod notices;
 mod openobserve;
 mod queue;
 mod reporter;
@@ -28,6 +31,7 @@ mod segment;
 mod sender;
 mod settings;
 mod signal;
+mod transport;
 
 #[cfg(test)]
 #[cfg(feature = "testing")]

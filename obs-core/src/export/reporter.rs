@@ -26,18 +26,19 @@ impl Reporter {
         }
     }
 
-    /// Tells a message, unless one of the same kind was told within the last minute.
-    pub(super) fn tell(&self, level: Level, kind: &str, message: impl FnOnce() -> String) {
+    /// Tells a message, unless one of the same kind was told within the last minute; true if told.
+    pub(super) fn tell(&self, level: Level, kind: &str, message: impl FnOnce() -> String) -> bool {
         let now = Instant::now();
         {
             let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
             told.retain(|_, at| now.duration_since(*at) < EVERY);
             if told.contains_key(kind) || told.len() >= MAX_KINDS {
-                return;
+                return false;
             }
             told.insert(kind.to_owned(), now);
         }
         (self.report)(level, &message());
+        true
     }
 }
 

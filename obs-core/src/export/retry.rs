@@ -5,14 +5,15 @@ use std::time::Duration;
 use crate::clock;
 use crate::propagation::random_u64;
 
-/// How long a batch is tried, and how long the pauses are.
+/// How long a batch is tried, and how long the pauses between tries are.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RetryLimits {
     /// The first pause; each further one is twice as long.
     pub(super) first: Duration,
     /// The longest pause.
     pub(super) longest: Duration,
-    /// How long after its first failure a batch is given up.
+    /// How old the records of a batch may be when it fails: older ones are given up. OpenObserve
+    /// throws away what is older than five hours.
     pub(super) max_age: Duration,
 }
 
@@ -21,7 +22,7 @@ impl Default for RetryLimits {
         Self {
             first: Duration::from_millis(500),
             longest: Duration::from_secs(30),
-            max_age: Duration::from_secs(300),
+            max_age: Duration::from_secs(16_200),
         }
     }
 }
@@ -45,8 +46,13 @@ impl Backoff {
         self.failures = 0;
     }
 
+    /// Whether nothing has failed since the last success.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.failures == 0
+    }
+
     /// The next pause: half of it is random, so that the services of a fleet do not come back all
-    /// at once. A server can ask for a longer one, within the age of a batch, and not for none.
+    /// at once. A server can ask for a longer one, up to `MAX_ASKED`, and not for none.
     pub(super) fn pause(&mut self, asked: Option<Duration>) -> Duration {
         let factor = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
         self.failures = self.failures.saturating_add(1);
@@ -56,10 +62,7 @@ impl Backoff {
             .saturating_mul(factor)
             .min(self.limits.longest);
         let pause = pause / 2 + (pause / 2).mul_f64(random_fraction());
-        asked
-            .unwrap_or_default()
-            .min(self.limits.max_age)
-            .max(pause)
+        asked.unwrap_or_default().min(MAX_ASKED).max(pause)
     }
 }
 
@@ -106,6 +109,8 @@ fn random_fraction() -> f64 {
     (random_u64() >> 11) as f64 / (1_u64 << 53) as f64
 }
 
+/// Asking again every five minutes burdens no server, whatever it asked for.
+const MAX_ASKED: Duration = Duration::from_secs(300);
 const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
@@ -134,7 +139,7 @@ mod tests {
             backoff.pause(Some(Duration::from_secs(7))),
             Duration::from_secs(7)
         );
-        assert_eq!(backoff.pause(Some(Duration::MAX)), limits.max_age);
+        assert_eq!(backoff.pause(Some(Duration::MAX)), MAX_ASKED);
         backoff.reset();
         for _ in 0..3 {
             let pause = backoff.pause(Some(Duration::ZERO));

@@ -4,54 +4,140 @@
 //! `ScopeSpans` (both have the same layout) right when it arrives.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-/// Framed records of one instrumentation scope.
-#[derive(Debug)]
+use hyper::body::Bytes;
+
+use super::Priority;
+
+/// Framed records of one instrumentation scope and one priority, complete.
+#[derive(Clone, Debug)]
 pub(super) struct Segment {
     pub(super) scope: Arc<str>,
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: Bytes,
     pub(super) items: usize,
+    /// When its first record came.
+    pub(super) since: Instant,
+    /// Which flushes wait for it: those from this number on.
+    pub(super) generation: u64,
 }
 
 impl Segment {
     /// Takes the first `items` records out.
     pub(super) fn split_front(&mut self, items: usize) -> Self {
         let end = front_len(&self.bytes, items).unwrap_or(self.bytes.len());
-        let rest = self.bytes.split_off(end);
-        let bytes = std::mem::replace(&mut self.bytes, rest);
         let items = items.min(self.items);
         self.items -= items;
         Self {
-            scope: Arc::clone(&self.scope),
-            bytes,
+            bytes: self.bytes.split_to(end),
             items,
+            ..self.clone()
         }
+    }
+
+    /// The records one by one, without their frames.
+    pub(super) fn records(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest: &[u8] = &self.bytes;
+        std::iter::from_fn(move || {
+            let (record, after) = split_record(rest)?;
+            rest = after;
+            Some(record)
+        })
     }
 }
 
-/// The segments that are being filled, one for each scope that was ever seen.
+/// A segment that is being filled.
+#[derive(Debug, Default)]
+pub(super) struct OpenSegment {
+    bytes: Vec<u8>,
+    items: usize,
+    since: Option<Instant>,
+}
+
+impl OpenSegment {
+    /// Appends a record into a buffer that grows by doubling up to `SEGMENT_BYTES` and not beyond.
+    pub(super) fn push(&mut self, record: &[u8], spare: &mut Vec<Vec<u8>>) {
+        if self.since.is_none() {
+            self.since = Some(Instant::now());
+            if self.bytes.capacity() == 0 {
+                self.bytes = spare.pop().unwrap_or_default();
+            }
+        }
+        let needed = self.bytes.len() + framed_len(record);
+        if needed > self.bytes.capacity() {
+            let capacity = needed.max((2 * self.bytes.capacity()).min(SEGMENT_BYTES));
+            self.bytes.reserve_exact(capacity - self.bytes.len());
+        }
+        self.bytes.push(RECORD_TAG);
+        push_varint(&mut self.bytes, record.len());
+        self.bytes.extend_from_slice(record);
+        self.items += 1;
+    }
+
+    /// Whether another record would make it larger than a segment should be.
+    pub(super) fn is_full_for(&self, record: &[u8]) -> bool {
+        self.items > 0 && self.bytes.len() + framed_len(record) > SEGMENT_BYTES
+    }
+}
+
+/// The segments of one scope that are being filled.
+#[derive(Debug)]
+pub(super) struct OpenScope {
+    name: Arc<str>,
+    by_priority: [OpenSegment; Priority::COUNT],
+}
+
+impl OpenScope {
+    fn new(name: &str) -> Self {
+        Self {
+            name: Arc::from(name),
+            by_priority: Default::default(),
+        }
+    }
+
+    pub(super) fn of(&mut self, priority: Priority) -> &mut OpenSegment {
+        let [debug, info, warn, error] = &mut self.by_priority;
+        match priority {
+            Priority::Debug => debug,
+            Priority::Info => info,
+            Priority::Warn => warn,
+            Priority::Error => error,
+        }
+    }
+
+    /// Completes a segment, if it has records.
+    pub(super) fn seal(&mut self, priority: Priority, generation: u64) -> Option<Segment> {
+        let scope = Arc::clone(&self.name);
+        let open = self.of(priority);
+        let since = open.since.take()?;
+        Some(Segment {
+            scope,
+            bytes: Bytes::from(std::mem::take(&mut open.bytes)),
+            items: std::mem::take(&mut open.items),
+            since,
+            generation,
+        })
+    }
+}
+
+/// The segments that are being filled, for each scope that was ever seen.
 #[derive(Debug)]
 pub(super) struct OpenSegments {
-    segments: Vec<Segment>,
+    scopes: Vec<OpenScope>,
     /// Index by a hash of the name's address: a call site hands over the same name every time.
     recent: [u16; RECENT],
 }
 
 impl OpenSegments {
     pub(super) fn new() -> Self {
-        let overflow = Segment {
-            scope: Arc::from(""),
-            bytes: Vec::new(),
-            items: 0,
-        };
         Self {
-            segments: vec![overflow],
+            scopes: vec![OpenScope::new("")],
             recent: [0; RECENT],
         }
     }
 
-    /// The segment of a scope; scopes beyond the limit share the one without a name.
-    pub(super) fn segment(&mut self, scope: &str) -> Option<&mut Segment> {
+    /// The segments of a scope; scopes beyond the limit share those without a name.
+    pub(super) fn scope(&mut self, scope: &str) -> Option<&mut OpenScope> {
         // The shift leaves the six best mixed bits, which is what `RECENT` has room for.
         let slot = scope
             .as_ptr()
@@ -61,64 +147,39 @@ impl OpenSegments {
         let recent = self.recent.get(slot).map_or(0, |index| usize::from(*index));
         // The address is only a hint: the name decides.
         if self
-            .segments
+            .scopes
             .get(recent)
-            .is_some_and(|segment| *segment.scope == *scope)
+            .is_some_and(|open| *open.name == *scope)
         {
-            return self.segments.get_mut(recent);
+            return self.scopes.get_mut(recent);
         }
         let index = self.find_or_add(scope);
         if let Some(recent) = self.recent.get_mut(slot) {
             *recent = u16::try_from(index).unwrap_or(0);
         }
-        self.segments.get_mut(index)
+        self.scopes.get_mut(index)
     }
 
-    /// Takes all segments that hold records.
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = Segment> {
-        self.segments
-            .iter_mut()
-            .filter(|segment| segment.items > 0)
-            .map(Segment::take)
+    /// Completes all segments that have records.
+    pub(super) fn seal(&mut self, generation: u64) -> impl Iterator<Item = (Priority, Segment)> {
+        self.scopes.iter_mut().flat_map(move |scope| {
+            Priority::ALL.into_iter().filter_map(move |priority| {
+                let segment = scope.seal(priority, generation)?;
+                Some((priority, segment))
+            })
+        })
     }
 
     #[cold]
     fn find_or_add(&mut self, scope: &str) -> usize {
-        if let Some(index) = self
-            .segments
-            .iter()
-            .position(|segment| *segment.scope == *scope)
-        {
+        if let Some(index) = self.scopes.iter().position(|open| *open.name == *scope) {
             return index;
         }
-        if self.segments.len() >= MAX_SCOPES || scope.len() > MAX_SCOPE_LEN {
+        if self.scopes.len() >= MAX_SCOPES || scope.len() > MAX_SCOPE_LEN {
             return 0;
         }
-        self.segments.push(Segment {
-            scope: Arc::from(scope),
-            bytes: Vec::new(),
-            items: 0,
-        });
-        self.segments.len() - 1
-    }
-}
-
-impl Segment {
-    /// The segment as it is, leaving an empty one of the same scope.
-    pub(super) fn take(&mut self) -> Self {
-        Self {
-            scope: Arc::clone(&self.scope),
-            bytes: std::mem::take(&mut self.bytes),
-            items: std::mem::take(&mut self.items),
-        }
-    }
-
-    /// Appends a record; `framed_len` is the number of bytes that this takes.
-    pub(super) fn push(&mut self, record: &[u8]) {
-        self.bytes.push(RECORD_TAG);
-        push_varint(&mut self.bytes, record.len());
-        self.bytes.extend_from_slice(record);
-        self.items += 1;
+        self.scopes.push(OpenScope::new(scope));
+        self.scopes.len() - 1
     }
 }
 
@@ -146,23 +207,31 @@ pub(super) fn push_varint(out: &mut Vec<u8>, mut length: usize) {
 fn front_len(bytes: &[u8], items: usize) -> Option<usize> {
     let mut rest = bytes;
     for _ in 0..items {
-        let (_tag, after_tag) = rest.split_first()?;
-        let mut length = 0;
-        let mut digits = 0;
-        for byte in after_tag {
-            length |= usize::from(byte & 0x7f) << (7 * digits);
-            digits += 1;
-            if byte & 0x80 == 0 {
-                break;
-            }
-        }
-        rest = after_tag.get(digits + length..)?;
+        (_, rest) = split_record(rest)?;
     }
     Some(bytes.len() - rest.len())
 }
 
+/// The first framed record, and what follows it.
+fn split_record(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (_tag, after_tag) = bytes.split_first()?;
+    let mut length = 0;
+    let mut digits = 0;
+    for byte in after_tag {
+        length |= usize::from(byte & 0x7f) << (7 * digits);
+        digits += 1;
+        if byte & 0x80 == 0 {
+            break;
+        }
+    }
+    after_tag.get(digits..)?.split_at_checked(length)
+}
+
 /// Field 2, length-delimited.
 const RECORD_TAG: u8 = 2 << 3 | 2;
+/// A buffer that is full is set aside and a new one begun, so that no push ever pays for moving
+/// more than this.
+pub(super) const SEGMENT_BYTES: usize = 256 * 1024;
 const RECENT: usize = 64;
 /// A program has a scope for each of its modules; more are names made up at run time.
 const MAX_SCOPES: usize = 256;
@@ -194,45 +263,42 @@ mod tests {
     #[test]
     fn segments_split_between_records() {
         let records: Vec<Vec<u8>> = [0, 1, 127, 128, 20_000].map(|len| vec![7_u8; len]).into();
-        let mut segment = Segment {
-            scope: Arc::from("a"),
-            bytes: Vec::new(),
-            items: 0,
-        };
-        records.iter().for_each(|record| segment.push(record));
+        let mut scope = OpenScope::new("a");
+        for record in &records {
+            scope
+                .of(Priority::Info)
+                .push(record, &mut vec![Vec::with_capacity(1)]);
+        }
+        let mut segment = scope.seal(Priority::Info, 0).unwrap();
+        assert!(scope.seal(Priority::Info, 0).is_none());
+        assert!(segment.records().eq(&records));
         let whole = segment.bytes.clone();
         let front = segment.split_front(4);
         assert_eq!((front.items, segment.items), (4, 1));
-        assert_eq!(
-            front.bytes.len(),
-            records[..4]
-                .iter()
-                .map(|record| framed_len(record))
-                .sum::<usize>()
-        );
+        let expected: usize = records[..4].iter().map(|record| framed_len(record)).sum();
+        assert_eq!(front.bytes.len(), expected);
         assert_eq!([front.bytes, segment.bytes].concat(), whole);
     }
 
     #[test]
     fn scopes_beyond_the_limit_share_one() {
         let mut open = OpenSegments::new();
+        let mut push = |name: &str| {
+            let scope = open.scope(name).unwrap();
+            scope.of(Priority::Info).push(b"x", &mut Vec::new());
+        };
         for number in 0..1_000 {
             let name = format!("scope{number}");
-            open.segment(&name).unwrap().push(b"x");
+            push(&name);
             // The same address, now under another name, must not be taken for the old scope.
-            open.segment(&name.replace("scope", "other"))
-                .unwrap()
-                .push(b"y");
+            push(&name.replace("scope", "other"));
         }
-        open.segment(&"n".repeat(MAX_SCOPE_LEN + 1))
-            .unwrap()
-            .push(b"z");
-        let segments: Vec<Segment> = open.drain().collect();
+        push(&"n".repeat(MAX_SCOPE_LEN + 1));
+        let segments: Vec<Segment> = open.seal(0).map(|(_, segment)| segment).collect();
         assert_eq!(segments.len(), MAX_SCOPES);
-        assert_eq!(
-            segments.iter().map(|segment| segment.items).sum::<usize>(),
-            2_001
-        );
+        let items = |segments: &[Segment]| segments.iter().map(|segment| segment.items).sum();
+        let total: usize = items(&segments);
+        assert_eq!(total, 2_001);
         assert!(segments.iter().skip(1).all(|segment| segment.items == 1));
     }
 }

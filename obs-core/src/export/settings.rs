@@ -16,6 +16,7 @@ use super::endpoint::{Endpoint, without_userinfo};
 use super::limits::Limits;
 use super::openobserve::OpenObserve;
 use super::retry::RetryLimits;
+use super::transport::{Proxies, Proxy, Resolver, Security};
 use super::{Signal, headers};
 use crate::config::Reader;
 
@@ -25,6 +26,8 @@ pub(crate) struct Settings {
     targets: Vec<Target>,
     pub(super) metric_interval: Duration,
     pub(super) retry: RetryLimits,
+    /// Whether what becomes of the records is a metric itself.
+    pub(super) observes_itself: bool,
 }
 
 impl Settings {
@@ -34,6 +37,7 @@ impl Settings {
             Vec::new()
         } else {
             let shared = Shared::read(reader);
+            check_metrics(reader);
             let wanted = Signal::ALL
                 .into_iter()
                 .filter(|signal| is_wanted(reader, *signal));
@@ -49,6 +53,7 @@ impl Settings {
                 Duration::from_secs(60),
             ),
             retry: RetryLimits::default(),
+            observes_itself: true,
         }
     }
 
@@ -81,6 +86,9 @@ pub(crate) struct Target {
     pub(super) address_from: String,
     /// The variables that gave the credentials, if there are any.
     pub(super) credentials_from: Option<String>,
+    pub(super) security: Security,
+    pub(super) proxy: Option<Proxy>,
+    pub(super) resolver: Resolver,
     is_openobserve: bool,
     shown: String,
     origin: String,
@@ -96,16 +104,38 @@ impl Target {
     pub(super) fn origin(&self) -> &str {
         &self.origin
     }
+
+    /// Whether success without a word may mean that everything was thrown away.
+    pub(super) fn may_lose_silently(&self) -> bool {
+        self.is_openobserve && self.signal == Signal::Logs
+    }
+
+    /// The most distinct attribute keys that a request should have, if the server counts them, and
+    /// the number of the attributes' field in a record.
+    pub(super) fn most_keys(&self) -> Option<(u64, usize)> {
+        let field = match self.signal {
+            Signal::Logs => 6,
+            Signal::Traces => 9,
+            Signal::Metrics => return None,
+        };
+        self.is_openobserve.then_some((field, MOST_KEYS))
+    }
+
+    /// Whether the server or its proxy is spoken to with TLS.
+    pub(super) fn uses_tls(&self) -> bool {
+        self.uri.scheme_str() == Some("https") || self.proxy.as_ref().is_some_and(Proxy::is_https)
+    }
 }
 
-/// One line for the start of a program: the URL and the compression.
+/// One line for the start of a program: the URL, the compression and the proxy.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.shown)?;
-        if self.gzip {
-            f.write_str(" (gzip)")
-        } else {
-            Ok(())
+        match (self.gzip, &self.proxy) {
+            (false, None) => Ok(()),
+            (true, None) => f.write_str(" (gzip)"),
+            (false, Some(proxy)) => write!(f, " (via {proxy})"),
+            (true, Some(proxy)) => write!(f, " (gzip, via {proxy})"),
         }
     }
 }
@@ -120,6 +150,8 @@ impl fmt::Debug for Target {
             .field("gzip", &self.gzip)
             .field("timeout", &self.timeout)
             .field("limits", &self.limits)
+            .field("security", &self.security)
+            .field("proxy", &self.proxy)
             .finish_non_exhaustive()
     }
 }
@@ -133,6 +165,7 @@ struct Shared {
     timeout: Duration,
     gzip: Option<bool>,
     openobserve: OpenObserve,
+    proxies: Proxies,
 }
 
 impl Shared {
@@ -150,6 +183,7 @@ impl Shared {
             ),
             gzip: read_compression(reader, "OTEL_EXPORTER_OTLP_COMPRESSION", None),
             openobserve: OpenObserve::read(reader),
+            proxies: Proxies::read(reader),
         }
     }
 
@@ -173,7 +207,7 @@ impl Shared {
         let gzip = read_compression(reader, &signal.variable("COMPRESSION"), self.gzip);
         let gzip = gzip.unwrap_or_else(|| !endpoint.is_loopback());
         add_message_headers(&mut headers, gzip);
-        Some(Target {
+        let mut target = Target {
             signal,
             uri,
             headers,
@@ -185,7 +219,14 @@ impl Shared {
             origin: endpoint.origin().to_owned(),
             address_from,
             credentials_from,
-        })
+            security: Security::default(),
+            proxy: self.proxies.choose(reader, &endpoint),
+            resolver: Resolver::default(),
+        };
+        if target.uses_tls() {
+            target.security = Security::read(reader, signal);
+        }
+        Some(target)
     }
 
     /// The URL of a signal, and the variable that it comes from.
@@ -255,6 +296,25 @@ fn check_protocol(reader: &Reader<'_>, variable: &str, endpoint: Option<&Endpoin
     let address = endpoint.map_or_else(|| "http://127.0.0.1:4318".to_owned(), Endpoint::shown);
     let expected = format!("http/protobuf, spoken with an address such as {address}");
     reader.problem(variable, protocol, &expected, "http/protobuf");
+}
+
+/// Notes forms of metrics that are not made here.
+fn check_metrics(reader: &Reader<'_>) {
+    let temporality = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE";
+    if let Some(text) = reader.text(temporality)
+        && !text.eq_ignore_ascii_case("cumulative")
+    {
+        let expected =
+            "cumulative, which every backend takes and which makes up for what an outage lost";
+        reader.problem(temporality, text, expected, "cumulative");
+    }
+    let aggregation = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION";
+    if let Some(text) = reader.text(aggregation)
+        && !text.eq_ignore_ascii_case("explicit_bucket_histogram")
+    {
+        let used = "explicit_bucket_histogram";
+        reader.problem(aggregation, text, used, used);
+    }
 }
 
 fn read_headers(reader: &Reader<'_>, variable: &str) -> HeaderMap {
@@ -327,6 +387,9 @@ pub(super) fn insert_secret(headers: &mut HeaderMap, name: HeaderName, value: &s
     }
 }
 
+/// OpenObserve throws a batch away whose records have more columns together than a limit: 1000 by
+/// default, 200 in its cloud. Resource and core columns count as well.
+const MOST_KEYS: usize = 160;
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 const HEADERS: &str = "OTEL_EXPORTER_OTLP_HEADERS";
 const PROTOCOL: &str = "OTEL_EXPORTER_OTLP_PROTOCOL";

@@ -52,7 +52,7 @@ impl Signal {
 }
 
 /// Which records are refused first when a queue fills up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Priority {
     /// Records of level TRACE and DEBUG.
     Debug,
@@ -62,4 +62,10 @@ pub(crate) enum Priority {
     Warn,
     /// Records of level ERROR, and spans that ended in error.
     Error,
+}
+
+impl Priority {
+    pub(super) const COUNT: usize = 4;
+    /// All priorities, the least first.
+    pub(super) const ALL: [Self; Self::COUNT] = [Self::Debug, Self::Info, Self::Warn, Self::Error];
 }

@@ -9,13 +9,19 @@
 mod composing;
 mod configuration;
 #[cfg(feature = "testing")]
+mod endings;
+#[cfg(feature = "testing")]
 mod export;
+#[cfg(feature = "testing")]
+mod hostile_values;
 mod log_lines;
 mod propagation;
 #[cfg(feature = "testing")]
 mod redaction;
 #[cfg(feature = "testing")]
 mod settings;
+#[cfg(feature = "testing")]
+mod shutdown;
 mod support;
 #[cfg(feature = "testing")]
 mod traces;

@@ -4,5 +4,7 @@ mod delivery;
 mod failures;
 mod metrics;
 mod queue;
+mod scheduling;
 mod settings;
 mod support;
+mod transport;

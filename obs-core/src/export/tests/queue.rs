@@ -1,15 +1,22 @@
 //! The queue alone: bounds, priorities, order and accounts.
 
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
 
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use prost::Message;
 
 use super::support::{account, log_record};
 use crate::export::account::Reason;
+use crate::export::batch::Batch;
 use crate::export::body::{Envelope, gzip};
 use crate::export::limits::Limits;
 use crate::export::queue::{Outcome, Queue};
+use crate::export::segment::Segment;
 use crate::export::{Priority, Signal};
 
 fn queue(bytes: usize, items: usize, batch_items: usize) -> Queue {
@@ -25,19 +32,36 @@ fn queue(bytes: usize, items: usize, batch_items: usize) -> Queue {
 }
 
 #[test]
-fn what_matters_less_is_refused_first() {
+fn what_matters_less_leaves_room_for_what_matters_more() {
     let check = |queue: &Queue| {
-        let fill = |priority| {
-            let before = queue.report().queued;
-            (0..200).for_each(|_| queue.push("s", priority, &[0; 8]));
-            queue.report().queued - before
+        let push = |priority: Priority| queue.push("s", priority, &[priority as u8; 8]);
+        let held = || {
+            let report = account(&[queue.report()], "logs");
+            (report.queued, report.dropped_total())
         };
-        assert_eq!(fill(Priority::Debug), 80);
-        assert_eq!(fill(Priority::Info), 10);
-        assert_eq!(fill(Priority::Warn), 5);
-        assert_eq!(fill(Priority::Error), 5);
-        let report = account(&[queue.report()], "logs");
-        assert_eq!((report.accepted, report.dropped["queue_full"]), (800, 700));
+        for (priority, room) in Priority::ALL.into_iter().zip([80, 90, 95, 100]) {
+            while held().0 < room {
+                push(priority);
+            }
+        }
+        assert_eq!(held(), (100, 0));
+        for lesser in [Priority::Debug, Priority::Info, Priority::Warn] {
+            let refused = held().1;
+            push(Priority::Debug);
+            assert_eq!(held(), (100, refused + 1), "{lesser:?}");
+            // As many errors as there are in one segment of the least priority.
+            push(Priority::Error);
+            let gone = held().1 - refused - 1;
+            assert!(gone >= 5 && held().0 == 101 - gone, "{lesser:?}: {gone}");
+            (1..gone).for_each(|_| push(Priority::Error));
+            assert_eq!(held().0, 100);
+        }
+        let dropped = held().1;
+        (0..10).for_each(|_| push(Priority::Error));
+        assert_eq!(held(), (100, dropped + 10));
+        let batch = queue.take(usize::MAX).unwrap();
+        let mut records = batch.segments.iter().flat_map(Segment::records);
+        assert!(records.all(|record| record == [Priority::Error as u8; 8]));
     };
     check(&queue(usize::MAX, 100, usize::MAX));
     // Ten bytes with the frame.
@@ -45,12 +69,117 @@ fn what_matters_less_is_refused_first() {
 }
 
 #[test]
+fn a_record_that_can_never_fit_drives_out_nothing() {
+    let queue = queue(1_000, usize::MAX, usize::MAX);
+    queue.push("s", Priority::Debug, b"small");
+    queue.push("s", Priority::Error, &[0; 1_000]);
+    let report = account(&[queue.report()], "logs");
+    assert_eq!((report.queued, report.dropped["queue_full"]), (1, 1));
+}
+
+#[test]
+fn a_flush_waits_for_what_was_there_and_for_nothing_later() {
+    let queue = queue(usize::MAX, usize::MAX, 1);
+    let now = Instant::now();
+    assert!(queue.wait(queue.hurry(), now), "nothing is there");
+    (0..2).for_each(|_| queue.push("s", Priority::Info, b"x"));
+    let wanted = queue.hurry();
+    queue.push("s", Priority::Info, b"later");
+    let (first, second) = (queue.take(1).unwrap(), queue.take(1).unwrap());
+    // Requests end in any order.
+    queue.settle(second, Outcome::Rejected);
+    assert!(!queue.wait(wanted, now));
+    let all = queue.hurry();
+    queue.settle(first, Outcome::Exported { rejected: 0 });
+    assert!(queue.wait(wanted, now));
+    assert!(!queue.wait(all, now));
+    let later = queue.take(1).unwrap();
+    queue.settle(later, Outcome::Exported { rejected: 0 });
+    assert!(queue.wait(all, now));
+}
+
+#[test]
+fn what_a_failed_sender_held_is_counted_and_keeps_no_flush_waiting() {
+    let queue = queue(usize::MAX, usize::MAX, 2);
+    (0..3).for_each(|_| queue.push("s", Priority::Info, b"x"));
+    let wanted = queue.hurry();
+    drop(queue.take(usize::MAX));
+    queue.lose_in_flight();
+    let report = account(&[queue.report()], "logs");
+    assert_eq!((report.dropped["internal"], report.queued), (2, 1));
+    assert!(!queue.wait(wanted, Instant::now()));
+    let last = queue.take(usize::MAX).unwrap();
+    queue.settle(last, Outcome::Exported { rejected: 0 });
+    assert!(queue.wait(wanted, Instant::now()));
+}
+
+#[test]
+fn a_batch_is_divided_between_records() {
+    let queue = queue(usize::MAX, usize::MAX, usize::MAX);
+    for number in 0..7_u8 {
+        queue.push(
+            ["a", "b"][usize::from(number % 2)],
+            Priority::Info,
+            &[number; 3],
+        );
+    }
+    let records = |batch: &Batch| -> Vec<u8> {
+        let records = batch.segments.iter().flat_map(Segment::records);
+        records.map(|record| record[0]).collect()
+    };
+    let [front, back] = queue.take(usize::MAX).unwrap().halves().unwrap();
+    assert_eq!((front.items, back.items), (3, 4));
+    assert_eq!(front.bytes + back.bytes, 7 * 5);
+    assert_eq!(
+        [records(&front), records(&back)].concat(),
+        [0, 2, 4, 6, 1, 3, 5]
+    );
+    let [one, _two] = front.halves().unwrap();
+    assert_eq!(one.halves().unwrap_err().items, 1);
+}
+
+#[test]
+fn a_batch_has_few_distinct_keys() {
+    let queue = queue(usize::MAX, usize::MAX, usize::MAX);
+    let record = |keys: std::ops::Range<usize>| {
+        let attribute = |key| KeyValue {
+            key: format!("key{key}"),
+            ..KeyValue::default()
+        };
+        LogRecord {
+            time_unix_nano: 1,
+            attributes: keys.map(attribute).collect(),
+            ..LogRecord::default()
+        }
+        .encode_to_vec()
+    };
+    for number in 0..30 {
+        queue.push("varied", Priority::Info, &record(number..number + 2));
+        queue.push("steady", Priority::Info, &record(0..3));
+    }
+    queue.push("wide", Priority::Info, &record(0..50));
+    queue.push("wide", Priority::Info, &record(0..1));
+    let batches = queue.take(usize::MAX).unwrap().with_few_keys(6, 10);
+    let items: Vec<usize> = batches.iter().map(|batch| batch.items).collect();
+    assert_eq!(items.iter().sum::<usize>(), 62);
+    for batch in &batches {
+        let records = batch.segments.iter().flat_map(Segment::records);
+        let keys = records.flat_map(|record| LogRecord::decode(record).unwrap().attributes);
+        let keys: BTreeSet<String> = keys.map(|attribute| attribute.key).collect();
+        assert!(keys.len() <= 10 || batch.items == 1, "{keys:?}");
+    }
+    // Thirty alike and the first of the varied; then nine more records for ten keys.
+    assert_eq!(batches.len(), 1 + 3 + 2, "{items:?}");
+}
+
+#[test]
 fn what_is_in_flight_counts_towards_the_bounds() {
     let queue = queue(usize::MAX, 10, usize::MAX);
     (0..10).for_each(|_| queue.push("s", Priority::Error, b"x"));
-    assert_eq!(queue.take().unwrap().items, 10);
+    let batch = queue.take(usize::MAX).unwrap();
+    assert_eq!(batch.items, 10);
     queue.push("s", Priority::Error, b"refused");
-    queue.settle(Outcome::Exported { rejected: 3 });
+    queue.settle(batch, Outcome::Exported { rejected: 3 });
     queue.push("s", Priority::Error, b"welcome");
     let report = account(&[queue.report()], "logs");
     assert_eq!((report.exported, report.rejected, report.queued), (7, 3, 1));
@@ -70,18 +199,19 @@ fn a_record_that_no_batch_can_hold_is_refused() {
 fn an_abandoned_batch_is_counted_once() {
     let queue = queue(usize::MAX, usize::MAX, 2);
     (0..5).for_each(|_| queue.push("s", Priority::Info, b"x"));
-    assert_eq!(queue.take().unwrap().items, 2);
+    let take = || queue.take(usize::MAX).unwrap();
+    let (unsent, sent) = (take(), take());
+    queue.begin_request(unsent.items, Arc::default());
+    queue.begin_request(sent.items, Arc::new(AtomicBool::new(true)));
     queue.abandon();
-    // The answer comes after all was given up.
-    queue.settle(Outcome::Exported { rejected: 0 });
-    queue.settle(Outcome::Dropped(Reason::Expired));
+    // The answers come after all was given up.
+    queue.settle(unsent, Outcome::Exported { rejected: 0 });
+    queue.settle(sent, Outcome::Dropped(Reason::Expired));
     queue.push("s", Priority::Error, b"late");
     let report = account(&[queue.report()], "logs");
-    assert_eq!(
-        (report.dropped["shutdown"], report.dropped["after_shutdown"]),
-        (5, 1)
-    );
-    assert!(queue.take().is_none());
+    let dropped = BTreeMap::from([("after_shutdown", 1), ("shutdown", 3), ("unanswered", 2)]);
+    assert_eq!(report.dropped, dropped);
+    assert!(queue.take(usize::MAX).is_none());
 }
 
 #[test]
@@ -100,9 +230,9 @@ fn records_keep_their_order_within_a_scope() {
         }
     }
     let mut seen: [usize; 2] = [0; 2];
-    while let Some(mut batch) = queue.take() {
+    while let Some(batch) = queue.take(usize::MAX) {
         assert!(batch.items <= 1_000);
-        let body = envelope.wrap(&mut batch.segments);
+        let body = envelope.wrap(&batch.segments).concat();
         let request = ExportLogsServiceRequest::decode(body.as_slice()).unwrap();
         let [entry] = request.resource_logs.as_slice() else {
             panic!("one resource")
@@ -115,8 +245,7 @@ fn records_keep_their_order_within_a_scope() {
                 *seen += 1;
             }
         }
-        queue.recycle(batch);
-        queue.settle(Outcome::Exported { rejected: 0 });
+        queue.settle(batch, Outcome::Exported { rejected: 0 });
     }
     assert_eq!(seen, [2_500; 2]);
     assert_eq!(account(&[queue.report()], "logs").exported, 5_000);
@@ -125,8 +254,8 @@ fn records_keep_their_order_within_a_scope() {
 #[test]
 fn an_empty_batch_is_a_valid_request() {
     let resource = [("service.name".to_owned(), "kitchen".to_owned())];
-    let body = Envelope::new(&resource).wrap(&mut []);
-    let request = ExportLogsServiceRequest::decode(body.as_slice()).unwrap();
+    let body = Envelope::new(&resource).wrap(&[]);
+    let request = ExportLogsServiceRequest::decode(body.concat().as_slice()).unwrap();
     assert_eq!(
         request.resource_logs[0]
             .resource

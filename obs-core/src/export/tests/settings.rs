@@ -330,3 +330,21 @@ fn times_and_sizes_are_read_or_told() {
         assert!(endpoints(&settings).iter().all(Option::is_some));
     }
 }
+
+#[test]
+fn metrics_have_one_form_and_others_are_told() {
+    let temporality = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE";
+    let aggregation = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION";
+    let right = [
+        (temporality, "Cumulative"),
+        (aggregation, "explicit_bucket_histogram"),
+    ];
+    assert_eq!(read(&[&[BASE], &right[..]].concat()).1, []);
+    for (variable, value) in [
+        (temporality, "delta"),
+        (temporality, "lowmemory"),
+        (aggregation, "base2_exponential_bucket_histogram"),
+    ] {
+        assert!(one(&read(&[BASE, (variable, value)]).1).starts_with(variable));
+    }
+}
