@@ -2,13 +2,20 @@
 
 use std::{path::PathBuf, str::FromStr};
 
-use crate::side::{Job, Side};
+use crate::{
+    side::{Job, Side},
+    sustained,
+};
 
 /// One invocation of the program.
 #[derive(Debug)]
 pub(crate) enum Command {
     /// Measures every side and prints the table.
     Overhead(Options),
+    /// Sends a steady stream of log records through some sides.
+    Sustained(sustained::Options),
+    /// The same for one side, in this process.
+    Pace(sustained::Job),
     /// Measures one side once, in this process.
     Side(Job),
     /// Answers 200 to everything on this core and reports at the end what came.
@@ -25,13 +32,16 @@ pub(crate) struct Options {
 }
 
 const USAGE: &str = "usage: obs-benches overhead [--rounds N] [--requests N] \
-                     [--sides bare,standard,tuned,ours] [--json]";
+                     [--sides bare,standard,tuned,ours] [--json], or \
+                     obs-benches sustained [--rate N] [--seconds N] [--sides standard,tuned,ours]";
 
 impl Command {
     /// Reads the arguments that follow the program's name.
     pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         match arguments.next().as_deref() {
             Some("overhead") => Options::parse(arguments).map(Self::Overhead),
+            Some("sustained") => parse_sustained(arguments).map(Self::Sustained),
+            Some("pace") => parse_pace(arguments).map(Self::Pace),
             Some("side") => parse_job(arguments).map(Self::Side),
             Some("receiver") => number("the core", arguments.next()).map(Self::Receiver),
             _ => Err(USAGE.to_owned()),
@@ -70,6 +80,35 @@ fn parse_job(mut arguments: impl Iterator<Item = String>) -> Result<Job, String>
         requests: number("the requests", arguments.next())?,
         core: number("the core", arguments.next())?,
         count_allocations: value("counting", arguments.next())? == "count",
+        log_dir: PathBuf::from(value("the log folder", arguments.next())?),
+        endpoint: value("the endpoint", arguments.next())?,
+    })
+}
+
+fn parse_sustained(
+    mut arguments: impl Iterator<Item = String>,
+) -> Result<sustained::Options, String> {
+    let mut options = sustained::Options {
+        rate: 20_000,
+        seconds: 60,
+        sides: vec![Side::Standard, Side::Ours],
+    };
+    while let Some(name) = arguments.next() {
+        match name.as_str() {
+            "--rate" => options.rate = at_least_one(&name, arguments.next())?,
+            "--seconds" => options.seconds = at_least_one(&name, arguments.next())?,
+            "--sides" => options.sides = sides(&value(&name, arguments.next())?)?,
+            other => return Err(format!("unknown argument {other:?}; {USAGE}")),
+        }
+    }
+    Ok(options)
+}
+
+fn parse_pace(mut arguments: impl Iterator<Item = String>) -> Result<sustained::Job, String> {
+    Ok(sustained::Job {
+        side: value("the side", arguments.next())?.parse()?,
+        rate: number("the rate", arguments.next())?,
+        seconds: number("the seconds", arguments.next())?,
         log_dir: PathBuf::from(value("the log folder", arguments.next())?),
         endpoint: value("the endpoint", arguments.next())?,
     })

@@ -31,11 +31,20 @@ fn time_of(who: UsageWho) -> Result<Duration, Box<dyn Error>> {
 ///
 /// Not `ru_maxrss`, which a process inherits from the one that started it.
 pub(crate) fn peak_rss_kib() -> Result<u64, Box<dyn Error>> {
+    memory("VmHWM:")
+}
+
+/// The memory that this process has resident now, in KiB.
+pub(crate) fn rss_kib() -> Result<u64, Box<dyn Error>> {
+    memory("VmRSS:")
+}
+
+fn memory(name: &str) -> Result<u64, Box<dyn Error>> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status
         .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .ok_or("no VmHWM line in /proc/self/status")?;
+        .find_map(|line| line.strip_prefix(name))
+        .ok_or_else(|| format!("no {name} line in /proc/self/status"))?;
     Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
 

@@ -6,9 +6,11 @@ mod cpu;
 mod figures;
 mod ours;
 mod overhead;
+mod processes;
 mod receiver;
 mod side;
 mod standard;
+mod sustained;
 mod table;
 mod work;
 
@@ -30,6 +32,8 @@ fn main() -> ExitCode {
 fn run() -> Result<ExitCode, Box<dyn Error>> {
     match Command::parse(std::env::args().skip(1))? {
         Command::Overhead(options) => overhead::run(&options),
+        Command::Sustained(options) => sustained::run(&options),
+        Command::Pace(job) => sustained::pace(&job).map(|()| ExitCode::SUCCESS),
         Command::Side(job) => side::run(&job).map(|()| ExitCode::SUCCESS),
         Command::Receiver(core) => receiver::run(core).map(|()| ExitCode::SUCCESS),
     }

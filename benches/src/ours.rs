@@ -10,6 +10,11 @@ use obs_core::{Telemetry, config::Env};
 pub(crate) struct Guard(Telemetry);
 
 impl Guard {
+    /// Flushes and stops the pipeline; what became of the records.
+    pub(crate) fn end(self) -> String {
+        self.0.shutdown(Duration::from_secs(30)).to_string()
+    }
+
     /// Flushes and stops the pipeline.
     pub(crate) fn shutdown(self) -> Result<(), Box<dyn Error>> {
         let report = self.0.shutdown(Duration::from_secs(30));

@@ -1,20 +1,8 @@
 //! The main figure: what observing costs per request, ours against the standard stack.
 
-use std::{
-    error::Error,
-    fs,
-    io::{BufRead as _, BufReader, Read as _},
-    path::{Path, PathBuf},
-    process::{Child, ChildStdout, Command, ExitCode, Stdio},
-};
+use std::{error::Error, process::ExitCode};
 
-use crate::{
-    arguments::Options,
-    cpu,
-    figures::{Delivered, Figures},
-    side::Side,
-    table,
-};
+use crate::{arguments::Options, figures::Figures, processes::Processes, side::Side, table};
 
 /// The figures of one side: one set per round, and why it stopped if it did.
 #[derive(Debug)]
@@ -29,12 +17,12 @@ pub(crate) struct Column {
 ///
 /// The exit code is 1 if a side could not be measured.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
-    let bench = Bench::new()?;
+    let processes = Processes::new()?;
     let mut columns: Vec<Column> = options.sides.iter().copied().map(Column::new).collect();
     for column in &mut columns {
         let requests = options.requests.min(COUNTED_REQUESTS);
         column.take(
-            bench.measure(column.side, requests, true),
+            measure(&processes, column.side, requests, true),
             |column, figures| {
                 column.allocations = figures.allocations;
             },
@@ -46,7 +34,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
         for column in &mut columns {
             if column.failure.is_none() {
                 column.take(
-                    bench.measure(column.side, options.requests, false),
+                    measure(&processes, column.side, options.requests, false),
                     |column, figures| column.rounds.push(figures),
                 );
             }
@@ -84,116 +72,24 @@ impl Column {
     }
 }
 
-/// This program, the cores to use, and a folder for log files that goes when this value goes.
-#[derive(Debug)]
-struct Bench {
-    program: PathBuf,
-    measured_core: usize,
-    receiver_core: usize,
-    folder: PathBuf,
-}
-
-impl Bench {
-    fn new() -> Result<Self, Box<dyn Error>> {
-        let cores = cpu::allowed_cores()?;
-        let receiver_core = *cores.first().ok_or("no core to run on")?;
-        let measured_core = *cores.last().ok_or("no core to run on")?;
-        let folder = std::env::temp_dir().join(format!("obs-benches-{}", std::process::id()));
-        fs::create_dir(&folder)?;
-        Ok(Self {
-            program: std::env::current_exe()?,
-            measured_core,
-            receiver_core,
-            folder,
-        })
-    }
-
-    /// One run of one side against a receiver of its own.
-    fn measure(&self, side: Side, requests: u64, count: bool) -> Result<Figures, Box<dyn Error>> {
-        let receiver = Receiver::start(&self.program, self.receiver_core)?;
-        let logs = self.folder.join("logs");
-        fs::create_dir(&logs)?;
-        let figures = self.run_side(side, requests, count, &logs, &receiver.endpoint);
-        fs::remove_dir_all(&logs)?;
-        let delivered = receiver.stop()?;
-        Ok(Figures {
-            delivered,
-            ..figures?
-        })
-    }
-
-    fn run_side(
-        &self,
-        side: Side,
-        requests: u64,
-        count: bool,
-        logs: &Path,
-        endpoint: &str,
-    ) -> Result<Figures, Box<dyn Error>> {
-        let output = Command::new(&self.program)
-            .args([
-                "side",
-                side.name(),
-                &requests.to_string(),
-                &self.measured_core.to_string(),
-            ])
-            .arg(if count { "count" } else { "time" })
-            .arg(logs)
-            .arg(endpoint)
-            .stdin(Stdio::null())
-            .output()?;
-        if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr);
-            return Err(said.trim().trim_start_matches("obs-benches: ").into());
-        }
-        // A side may write to the terminal too; its figures are its last line.
-        let text = String::from_utf8(output.stdout)?;
-        Ok(serde_json::from_str(
-            text.lines().next_back().unwrap_or_default(),
-        )?)
-    }
-}
-
-impl Drop for Bench {
-    fn drop(&mut self) {
-        // Log files that cannot be removed are no reason to lose the figures.
-        let _ = fs::remove_dir_all(&self.folder);
-    }
-}
-
-/// A receiver process and the address it listens on.
-#[derive(Debug)]
-struct Receiver {
-    child: Child,
-    output: BufReader<ChildStdout>,
-    endpoint: String,
-}
-
-impl Receiver {
-    fn start(program: &Path, core: usize) -> Result<Self, Box<dyn Error>> {
-        let mut child = Command::new(program)
-            .args(["receiver", &core.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let mut output = BufReader::new(child.stdout.take().ok_or("no output of the receiver")?);
-        let mut port = String::new();
-        output.read_line(&mut port)?;
-        Ok(Self {
-            child,
-            output,
-            endpoint: format!("http://127.0.0.1:{}", port.trim()),
-        })
-    }
-
-    /// Ends its input, reads what it counted and waits for its end.
-    fn stop(mut self) -> Result<Delivered, Box<dyn Error>> {
-        drop(self.child.stdin.take());
-        let mut report = String::new();
-        self.output.read_to_string(&mut report)?;
-        self.child.wait()?;
-        Ok(serde_json::from_str(&report)?)
-    }
+/// One run of one side.
+fn measure(
+    processes: &Processes,
+    side: Side,
+    requests: u64,
+    count: bool,
+) -> Result<Figures, Box<dyn Error>> {
+    let (figures, delivered) = processes.measure(&[
+        "side".to_owned(),
+        side.name().to_owned(),
+        requests.to_string(),
+        processes.measured_core.to_string(),
+        if count { "count" } else { "time" }.to_owned(),
+    ])?;
+    Ok(Figures {
+        delivered,
+        ..figures
+    })
 }
 
 /// Allocations per request hardly vary, so that fewer requests are enough to count them.
