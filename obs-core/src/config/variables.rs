@@ -333,6 +333,12 @@ const OTLP: &[Variable] = &[
         "The same for one signal.",
     ),
     variable(
+        "OBS_SDK_METRICS",
+        "true or false",
+        "true",
+        "Whether what becomes of the records is sent as metrics: `otel.sdk.*` and `obs.export.*`.",
+    ),
+    variable(
         "OTEL_METRIC_EXPORT_INTERVAL",
         "milliseconds",
         "60000",

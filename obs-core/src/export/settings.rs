@@ -53,7 +53,7 @@ impl Settings {
                 Duration::from_secs(60),
             ),
             retry: RetryLimits::default(),
-            observes_itself: true,
+            observes_itself: reader.switch("OBS_SDK_METRICS", true),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use hyper_util::client::legacy::connect::{Connected, Connection as Connect};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -18,6 +18,9 @@ pub(super) struct Connection {
     stream: Box<dyn Stream>,
     heard: Heard,
     has_heard_enough: bool,
+    /// Whether anything was written, and who wants to read until then.
+    has_spoken: bool,
+    listener: Option<Waker>,
     /// The other end is a proxy that wants to be told the whole URL.
     is_forwarded: bool,
 }
@@ -28,7 +31,16 @@ impl Connection {
             stream,
             heard: Heard::default(),
             has_heard_enough: false,
+            has_spoken: false,
+            listener: None,
             is_forwarded,
+        }
+    }
+
+    fn spoke(&mut self) {
+        self.has_spoken = true;
+        if let Some(listener) = self.listener.take() {
+            listener.wake();
         }
     }
 }
@@ -47,6 +59,12 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        // A server of gRPC speaks first. Read before there is a request, that would be the end of
+        // the connection, and no request would ever be told by what.
+        if !self.has_spoken {
+            self.listener = Some(context.waker().clone());
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
         let come = buffer.filled().get(before..).unwrap_or_default();
@@ -63,7 +81,9 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes));
+        self.spoke();
+        Poll::Ready(written)
     }
 
     fn poll_write_vectored(
@@ -71,7 +91,9 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, parts)
+        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(context, parts));
+        self.spoke();
+        Poll::Ready(written)
     }
 
     fn is_write_vectored(&self) -> bool {
