@@ -7,13 +7,21 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod abort;
 mod canary;
+mod child;
 mod corpus;
+mod ending;
 mod failure;
+mod faults;
 mod hello;
 mod journey;
+mod neighbours;
 mod planted;
 mod readme;
+mod refusals;
+mod secure;
 mod settings;
 mod shutdown;
 mod steps;
+mod unwelcome;

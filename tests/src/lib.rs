@@ -2,8 +2,11 @@
 //!
 //! # Reading order
 //! - [`service`]: starts `recipe-api` as a child process and ends it.
-//! - [`http`]: asks it over a plain socket, also what no proper client would ask.
-//! - [`logs`], [`otlp`]: what it wrote to its log files, and what it sent to a
+//! - [`emitter`]: drives a program that emits by id what it is told to; [`tally`] counts what
+//!   arrived.
+//! - [`tls`], [`proxy`], [`names`], [`front`]: what stands between a program and a receiver.
+//! - [`http`]: asks the service over a plain socket, also what no proper client would ask.
+//! - [`logs`], [`report`], [`otlp`]: what it wrote to its log files, and what it sent to a
 //!   [receiver](obs_core::testing::Receiver).
 //! - [`secret`]: values that must not come out anywhere.
 //! - [`guide`]: the commands of a Markdown file.
@@ -13,16 +16,24 @@
 
 #![expect(
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::missing_panics_doc,
     reason = "a test that cannot go on has failed"
 )]
 
+pub mod emitter;
 pub mod folder;
+pub mod front;
 pub mod guide;
 pub mod http;
 pub mod logs;
+pub mod names;
 pub mod otlp;
+pub mod proxy;
+pub mod report;
 pub mod secret;
 pub mod service;
+pub mod tally;
+pub mod tls;
 pub mod wait;

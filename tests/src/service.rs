@@ -59,10 +59,16 @@ impl Setup {
     /// An example instead of the service.
     #[must_use]
     pub fn example(program: &'static str) -> Self {
+        Self::new().program("obs-examples", program)
+    }
+
+    /// Another program than the service.
+    #[must_use]
+    pub fn program(self, package: &'static str, program: &'static str) -> Self {
         Self {
-            package: "obs-examples",
+            package,
             program,
-            ..Self::new()
+            ..self
         }
     }
 
@@ -130,8 +136,10 @@ impl Setup {
         self.spawn().wait()
     }
 
-    fn spawn(self) -> Program {
-        let mut child = Command::new(binary(self.package, self.program))
+    /// The command that starts it, with both outputs piped.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(binary(self.package, self.program));
+        command
             .args(&self.arguments)
             .env_clear()
             .envs(env::var_os("PATH").map(|path| ("PATH", path)))
@@ -139,9 +147,16 @@ impl Setup {
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program can be started");
+            .stderr(Stdio::piped());
+        command
+    }
+
+    pub(crate) fn shared_folder(&self) -> Arc<Folder> {
+        Arc::clone(&self.folder)
+    }
+
+    fn spawn(self) -> Program {
+        let mut child = self.command().spawn().expect("the program can be started");
         let stdout = child.stdout.take().expect("piped");
         let stderr = child.stderr.take().expect("piped");
         Program {
@@ -314,18 +329,12 @@ impl Program {
     }
 
     fn wait(mut self) -> Ended {
-        let started = Instant::now();
-        let status: ExitStatus = wait::until("the program ends", || {
-            self.child.try_wait().expect("a child can be asked")
-        });
-        let waited = started.elapsed();
-        Ended {
-            code: status.code(),
-            stdout: self.stdout.rest(),
-            stderr: self.stderr.rest(),
-            waited,
-            folder: Arc::clone(&self.folder),
-        }
+        wait_for_end(
+            &mut self.child,
+            Some(&mut self.stdout),
+            &mut self.stderr,
+            Arc::clone(&self.folder),
+        )
     }
 }
 
@@ -337,15 +346,35 @@ impl Drop for Program {
     }
 }
 
+pub(crate) fn wait_for_end(
+    child: &mut Child,
+    stdout: Option<&mut Output>,
+    stderr: &mut Output,
+    folder: Arc<Folder>,
+) -> Ended {
+    let started = Instant::now();
+    let status: ExitStatus = wait::until("the program ends", || {
+        child.try_wait().expect("a child can be asked")
+    });
+    let waited = started.elapsed();
+    Ended {
+        code: status.code(),
+        stdout: stdout.map(Output::rest).unwrap_or_default(),
+        stderr: stderr.rest(),
+        waited,
+        folder,
+    }
+}
+
 /// What a process prints, read while it runs so that it never waits for the reader.
 #[derive(Debug)]
-struct Output {
+pub(crate) struct Output {
     bytes: Arc<Mutex<Vec<u8>>>,
     reader: Option<JoinHandle<()>>,
 }
 
 impl Output {
-    fn capture(mut stream: impl Read + Send + 'static) -> Self {
+    pub(crate) fn capture(mut stream: impl Read + Send + 'static) -> Self {
         let bytes = Arc::new(Mutex::new(Vec::new()));
         let shared = Arc::clone(&bytes);
         let read = move || {
@@ -362,13 +391,13 @@ impl Output {
     }
 
     /// What was printed so far.
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// All of it, of a process that has ended.
-    fn rest(&mut self) -> String {
+    pub(crate) fn rest(&mut self) -> String {
         if let Some(reader) = self.reader.take() {
             reader.join().expect("reading does not panic");
         }
