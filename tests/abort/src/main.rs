@@ -49,7 +49,8 @@ fn end(ending: &str, telemetry: Telemetry) {
     match ending {
         "panic" => panic!("out of flour, password=correct-horse"),
         "panic-in-task" => {
-            let task = runtime().spawn(async { panic!("in a task") });
+            let runtime = runtime();
+            let task = runtime.spawn(async { panic!("in a task") });
             // Where a panic is not the end of the process, it is the end of the task.
             while !task.is_finished() {
                 thread::yield_now();
