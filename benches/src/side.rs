@@ -134,6 +134,8 @@ pub(crate) fn run(job: &Job) -> Result<(), Box<dyn Error>> {
     installed.shutdown()?;
     let shutdown = stopping.elapsed();
     let process = cpu::process_time()? - process;
+    // Before the log files are read to be counted.
+    let peak_rss_kib = cpu::peak_rss_kib()?;
 
     let (log_lines, log_bytes) = combined_log(&job.log_dir)?;
     let figures = Figures {
@@ -142,7 +144,7 @@ pub(crate) fn run(job: &Job) -> Result<(), Box<dyn Error>> {
         allocations: job
             .count_allocations
             .then(|| each(allocations::count(), job.requests)),
-        peak_rss_kib: cpu::peak_rss_kib()?,
+        peak_rss_kib,
         shutdown_s: shutdown.as_secs_f64(),
         requests: job.requests + WARM_UP,
         log_lines,
