@@ -1,7 +1,7 @@
 //! Assembles a pipeline from the program's choices and the environment.
 
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use obs_redact::Redactor;
@@ -162,8 +162,7 @@ impl Builder {
         let spokesman = Spokesman::default();
         let (pipeline, problems) = self.assemble(&spokesman)?;
         let pipeline = Arc::new(pipeline);
-        // Set once: this is the only place that knows it.
-        let _first = spokesman.set(Arc::downgrade(&pipeline));
+        spokesman.introduce(&pipeline);
         let layer =
             CaptureLayer::new::<S>(Arc::clone(&pipeline)).with_filter(pipeline.filter.clone());
         let telemetry = Telemetry::new(pipeline);
@@ -278,7 +277,7 @@ impl Builder {
             return Err(Error::settings(problems));
         }
         #[cfg(feature = "otlp")]
-        let (reserved, exporter) = start_export(export, &resource, &rules, spokesman)?;
+        let (reserved, exporter) = start_export(export, &resource, &rules, spokesman);
         let pipeline = Pipeline {
             environment,
             identity,
@@ -312,7 +311,41 @@ fn check_server_settings(reader: &Reader<'_>) {
 }
 
 /// Through whom the sender, which is started before the pipeline is whole, speaks once it is.
-type Spokesman = Arc<OnceLock<Weak<Pipeline>>>;
+#[derive(Clone, Default)]
+struct Spokesman(Arc<Mutex<Speech>>);
+
+#[derive(Default)]
+struct Speech {
+    pipeline: Option<Weak<Pipeline>>,
+    /// What was said before there was a pipeline.
+    early: Vec<(Level, String)>,
+}
+
+impl Spokesman {
+    fn introduce(&self, pipeline: &Arc<Pipeline>) {
+        let mut speech = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        speech.pipeline = Some(Arc::downgrade(pipeline));
+        let early = std::mem::take(&mut speech.early);
+        drop(speech);
+        for (level, message) in early {
+            pipeline.say_here(level, &message);
+        }
+    }
+
+    /// To the outputs of this process: what is said of sending must not be sent itself.
+    #[cfg(feature = "otlp")]
+    fn say(&self, level: Level, message: &str) {
+        let mut speech = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(pipeline) = speech.pipeline.clone() else {
+            speech.early.push((level, message.to_owned()));
+            return;
+        };
+        drop(speech);
+        if let Some(pipeline) = pipeline.upgrade() {
+            pipeline.say_here(level, message);
+        }
+    }
+}
 
 #[cfg(feature = "otlp")]
 fn start_export(
@@ -320,7 +353,7 @@ fn start_export(
     resource: &Resource,
     rules: &NameRules,
     spokesman: &Spokesman,
-) -> Result<(crate::export::Reserved, Option<crate::export::Exporter>), Error> {
+) -> (crate::export::Reserved, Option<crate::export::Exporter>) {
     use crate::export::{Exporter, Reserved};
 
     let reserved = if settings.is_openobserve() {
@@ -328,20 +361,15 @@ fn start_export(
     } else {
         Reserved::Keep
     };
-    let spokesman = Arc::clone(spokesman);
-    let report = move |level: Level, message: &str| {
-        if let Some(pipeline) = spokesman.get().and_then(Weak::upgrade) {
-            pipeline.say(level, message);
-        }
-    };
+    let spokesman = spokesman.clone();
+    let report = move |level: Level, message: &str| spokesman.say(level, message);
     let exporter = Exporter::start(
         settings,
         resource.attributes(),
         rules.redactor(),
         Arc::new(report),
-    )
-    .map_err(|error| Error::start(format!("the sender thread cannot be started: {error}")))?;
-    Ok((reserved, Some(exporter)))
+    );
+    (reserved, Some(exporter))
 }
 
 /// The redactor that `REDACT_FIELDS`, `REDACT_ALLOW` and `REDACT_PATTERNS` describe. A mistake is an

@@ -56,10 +56,7 @@ impl ShutdownReport {
             && self.log_lines.dropped_full == 0
             && self.log_lines.dropped_failed == 0;
         #[cfg(feature = "otlp")]
-        let sent = self
-            .signals
-            .iter()
-            .all(|signal| signal.exported == signal.accepted);
+        let sent = self.signals.iter().all(SignalReport::is_complete);
         #[cfg(not(feature = "otlp"))]
         let sent = true;
         lines && sent

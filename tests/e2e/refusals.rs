@@ -19,7 +19,7 @@ fn a_refusal_is_one_line_that_says_what_to_do() {
     for (status, remedy) in [
         (
             401,
-            "set credentials, for example OTEL_EXPORTER_OTLP_HEADERS",
+            "set the credentials that it wants in OTEL_EXPORTER_OTLP_HEADERS",
         ),
         (404, "check the path in OTEL_EXPORTER_OTLP_ENDPOINT"),
         (415, "set OTEL_EXPORTER_OTLP_COMPRESSION=none"),

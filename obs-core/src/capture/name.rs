@@ -122,21 +122,22 @@ impl NameRules {
 
     /// The rule of a name.
     pub(crate) fn rule(&self, name: &'static str) -> NameRule {
-        CACHE
-            .with_borrow_mut(|cache| {
-                let slot = cache.get_mut(slot_of(name))?;
-                if let Some((known, generation, rule)) = slot
-                    && std::ptr::eq(known.as_ptr(), name.as_ptr())
-                    && known.len() == name.len()
-                    && *generation == self.generation
-                {
-                    return Some(*rule);
-                }
-                let rule = self.decide(name);
-                *slot = Some((name, self.generation, rule));
-                Some(rule)
-            })
-            .unwrap_or_else(|| self.decide(name))
+        // A thread that ends has no cache any more, and may still have something to say.
+        let cached = CACHE.try_with(|cache| {
+            let mut cache = cache.borrow_mut();
+            let slot = cache.get_mut(slot_of(name))?;
+            if let Some((known, generation, rule)) = slot
+                && std::ptr::eq(known.as_ptr(), name.as_ptr())
+                && known.len() == name.len()
+                && *generation == self.generation
+            {
+                return Some(*rule);
+            }
+            let rule = self.decide(name);
+            *slot = Some((name, self.generation, rule));
+            Some(rule)
+        });
+        cached.ok().flatten().unwrap_or_else(|| self.decide(name))
     }
 
     fn decide(&self, name: &str) -> NameRule {

@@ -55,10 +55,21 @@ impl SignalReport {
         self.dropped.values().sum()
     }
 
-    /// Whether every record reached the server or is still on its way.
+    /// Whether every record reached the server or is still on its way. Data points that newer ones
+    /// of the same metrics replaced are not missed there.
     #[must_use]
     pub fn is_lossless(&self) -> bool {
-        self.rejected == 0 && self.dropped_total() == 0
+        self.rejected == 0 && self.dropped_total() == self.superseded()
+    }
+
+    /// Whether every record reached the server.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.exported + self.superseded() == self.accepted
+    }
+
+    fn superseded(&self) -> u64 {
+        let superseded = self.dropped.get(Reason::Superseded.name());
+        superseded.copied().unwrap_or(0)
     }
 }
 

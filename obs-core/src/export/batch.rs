@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Instant;
 
+use super::backlog::Amount;
 use super::segment::Segment;
 
 /// The records of one request.
@@ -22,8 +23,15 @@ impl Batch {
         segments.sort_by(|a, b| a.scope.cmp(&b.scope));
         Self {
             items: segments.iter().map(|segment| segment.items).sum(),
-            bytes: segments.iter().map(|segment| segment.bytes.len()).sum(),
+            bytes: segments.iter().map(|segment| segment.amount().bytes).sum(),
             segments,
+        }
+    }
+
+    pub(super) fn amount(&self) -> Amount {
+        Amount {
+            items: self.items,
+            bytes: self.bytes,
         }
     }
 
@@ -51,7 +59,9 @@ impl Batch {
             }
             back.push(segment);
         }
-        Ok([Self::new(front), Self::new(back)])
+        let mut halves = [Self::new(front), Self::new(back)];
+        share_out(self.bytes, &mut halves);
+        Ok(halves)
     }
 
     /// Batches of which none has more than so many distinct attribute keys, unless a single record
@@ -85,7 +95,20 @@ impl Batch {
             segments.push(segment);
         }
         batches.push(Self::new(segments));
+        share_out(self.bytes, &mut batches);
         batches
+    }
+}
+
+/// Makes the parts of a batch count for as much as the whole did.
+pub(super) fn share_out(whole: usize, parts: &mut [Batch]) {
+    let mut left = whole;
+    if let Some((last, others)) = parts.split_last_mut() {
+        for part in others {
+            part.bytes = part.bytes.min(left);
+            left -= part.bytes;
+        }
+        last.bytes = left;
     }
 }
 

@@ -53,14 +53,14 @@ struct SenderThread {
 impl Exporter {
     /// Starts the sender thread, if there is anything to send.
     ///
-    /// # Errors
-    /// If the system gives no thread or no event queue.
+    /// Where the system gives no thread or no event queue, nothing is sent: that is told, and what
+    /// is handed over is counted as dropped. A service starts without its telemetry.
     pub(crate) fn start(
         settings: Settings,
         resource: &[(String, String)],
         redactor: &Redactor,
         report: Report,
-    ) -> io::Result<Self> {
+    ) -> Self {
         let retry = settings.retry;
         let collection = (settings.metric_interval, settings.observes_itself);
         let redact = |(key, value): &(String, String)| {
@@ -79,12 +79,12 @@ impl Exporter {
         let collected = queued
             .iter()
             .find(|(target, _)| target.signal == Signal::Metrics);
-        let collector = collected
-            .map(|(_, queue)| {
-                let (queue, reporter) = (Arc::clone(queue), Arc::clone(&reporter));
-                Collector::start(queue, &resource, redactor.clone(), collection, reporter)
-            })
-            .transpose()?;
+        let collector = collected.and_then(|(_, queue)| {
+            let (queue, told) = (Arc::clone(queue), Arc::clone(&reporter));
+            Collector::start(queue, &resource, redactor.clone(), collection, told)
+                .inspect_err(|error| stands_still(&reporter, "no metrics are collected", error))
+                .ok()
+        });
         for (target, queue) in queued {
             endpoints.push((target.signal, target.to_string()));
             let duration = match &collector {
@@ -108,17 +108,16 @@ impl Exporter {
                 redactor,
             }));
         }
-        let thread = SenderThread::start(senders, reporter)?;
-        Ok(Self {
+        Self {
             inner: Arc::new(Inner {
                 logs,
                 traces,
                 metrics: metrics.zip(collector),
                 endpoints,
-                thread,
+                thread: SenderThread::start(senders, &reporter),
                 is_shut_down: Mutex::new(false),
             }),
-        })
+        }
     }
 
     /// Whether log records are sent.
@@ -166,6 +165,8 @@ impl Exporter {
     /// False if that takes longer than `timeout`.
     pub(crate) fn flush(&self, timeout: Duration) -> bool {
         let deadline = crate::clock::deadline(timeout);
+        // Before the hurry: what fails at once must not begin a long pause.
+        let _awaited: Vec<_> = self.inner.queues().map(|queue| queue.awaited()).collect();
         let records = [&self.inner.logs, &self.inner.traces]
             .map(|queue| queue.as_ref().map(|queue| (queue, queue.hurry())));
         let collected = self
@@ -225,6 +226,10 @@ impl Inner {
         }
     }
 
+    fn queues(&self) -> impl Iterator<Item = &Arc<Queue>> {
+        Signal::ALL.iter().filter_map(|signal| self.queue(*signal))
+    }
+
     /// Lets nothing in any more and waits for what is there to leave.
     fn drain(&self, deadline: Instant) {
         let close = |queue: &Option<Arc<Queue>>| {
@@ -247,9 +252,7 @@ impl Inner {
 
     /// Counts what is left as dropped and tells the thread to stop.
     fn abandon(&self) {
-        for queue in Signal::ALL.iter().filter_map(|signal| self.queue(*signal)) {
-            queue.abandon();
-        }
+        self.queues().for_each(|queue| queue.abandon());
         self.thread.stop.notify_one();
     }
 }
@@ -262,20 +265,39 @@ impl Drop for Inner {
 }
 
 impl SenderThread {
-    fn start(senders: Vec<Arc<Sender>>, reporter: Arc<Reporter>) -> io::Result<Arc<Self>> {
+    /// Starts the thread, or counts everything as dropped where there is none to be had.
+    fn start(senders: Vec<Arc<Sender>>, reporter: &Arc<Reporter>) -> Arc<Self> {
         let control = Arc::new(Self::default());
-        if senders.is_empty() {
-            control.has_stopped();
-            return Ok(control);
+        let queues: Vec<_> = senders
+            .iter()
+            .map(|sender| Arc::clone(&sender.queue))
+            .collect();
+        let started = match senders.is_empty() {
+            true => Ok(()),
+            false => control.spawn(senders, Arc::clone(reporter)),
+        };
+        if let Err(error) = &started {
+            stands_still(reporter, "nothing is sent", error);
+            queues.iter().for_each(|queue| queue.disable());
         }
+        if queues.is_empty() || started.is_err() {
+            control.has_stopped();
+        }
+        control
+    }
+
+    fn spawn(
+        self: &Arc<Self>,
+        senders: Vec<Arc<Sender>>,
+        reporter: Arc<Reporter>,
+    ) -> io::Result<()> {
         let runtime = runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
-            // They look names up, and one that hangs must not gather others.
-            .max_blocking_threads(NAME_THREADS)
-            .thread_name("obs-resolve")
+            // A server that never stops talking must not keep timers from running.
+            .event_interval(8)
             .build()?;
-        let shared = Arc::clone(&control);
+        let shared = Arc::clone(self);
         let run = move || {
             // What the sender does must not become telemetry that the sender has to send. The
             // capture layer looks at this mark; a subscriber of the thread's own would do the same
@@ -283,14 +305,13 @@ impl SenderThread {
             // subscriber is its.
             let _suppressed = Context::enter_telemetry_suppressed_scope();
             shared.run(&runtime, senders, &reporter);
-            // A name that is being looked up keeps no shutdown waiting.
             runtime.shutdown_background();
             shared.has_stopped();
         };
         thread::Builder::new()
             .name("obs-export".to_owned())
             .spawn(run)?;
-        Ok(control)
+        Ok(())
     }
 
     fn run(&self, runtime: &Runtime, senders: Vec<Arc<Sender>>, reporter: &Reporter) {
@@ -333,9 +354,17 @@ impl SenderThread {
     }
 }
 
+fn stands_still(reporter: &Reporter, what: &str, error: &io::Error) {
+    reporter.tell(Level::ERROR, what, || {
+        format!("{what}, because the system gives no thread: {error}; the service is not affected")
+    });
+}
+
 /// Runs a sender; one that fails is told, its records are counted, and another takes its place.
 async fn supervise(sender: Arc<Sender>, transport: Transport) {
     while let Err(error) = tokio::spawn(Arc::clone(&sender).run(transport.clone())).await {
+        // One that fails at once every time must not keep the processor busy.
+        tokio::time::sleep(AFTER_DEFECT).await;
         sender.queue.lose_in_flight();
         sender.reporter.tell(Level::ERROR, "defect", || {
             format!("a defect in obs-core: the sender failed and starts again: {error}")
@@ -343,7 +372,6 @@ async fn supervise(sender: Arc<Sender>, transport: Transport) {
     }
 }
 
-/// Names looked up at once, at most.
-const NAME_THREADS: usize = 4;
+const AFTER_DEFECT: Duration = Duration::from_millis(100);
 /// The part of the time for shutdown that is kept for stopping the thread.
 const STOP_SHARE: Duration = Duration::from_millis(250);

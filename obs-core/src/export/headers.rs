@@ -41,6 +41,49 @@ pub(super) fn secret(value: &[u8]) -> Option<HeaderValue> {
     Some(value)
 }
 
+/// What a server must not make us say: the values of headers, and what stands in them. Short ones
+/// are no secrets, and would be found everywhere.
+pub(super) fn secrets<'h>(values: impl Iterator<Item = &'h HeaderValue>) -> Vec<String> {
+    let mut secrets = Vec::new();
+    for value in values.filter(|value| value.is_sensitive()) {
+        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        // `Basic dXNlcjpwYXNz`, `Bearer token`, `Api-Token token`.
+        if let Some((scheme, rest)) = value.split_once(' ') {
+            let decoded = from_base64(rest).filter(|_| scheme.eq_ignore_ascii_case("basic"));
+            let decoded = decoded.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+            if let Some(pair) = decoded {
+                secrets.extend(
+                    pair.split_once(':')
+                        .map(|(_, password)| password.to_owned()),
+                );
+                secrets.push(pair);
+            }
+            secrets.push(rest.to_owned());
+        }
+        secrets.push(value);
+    }
+    secrets.retain(|secret| secret.len() >= MIN_SECRET);
+    // A longer one may contain a shorter one.
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    secrets
+}
+
+/// Undoes `base64`, with or without padding.
+fn from_base64(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
+    let (mut group, mut bits) = (0_u32, 0);
+    for symbol in text.trim_end_matches('=').bytes() {
+        let digit = BASE64.iter().position(|known| *known == symbol)?;
+        group = group << 6 | u32::try_from(digit).ok()?;
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push((group >> bits) as u8);
+        }
+    }
+    Some(bytes)
+}
+
 fn parse_member(member: &str) -> Result<(HeaderName, HeaderValue), &'static str> {
     // The first `=` divides: the padding of Base64 belongs to the value.
     let (name, value) = member.split_once('=').ok_or("has no `=`")?;
@@ -83,6 +126,7 @@ fn base64(bytes: &[u8]) -> String {
     encoded
 }
 
+const MIN_SECRET: usize = 5;
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 /// Headers that describe the message itself.
 const FRAMING: [&str; 6] = [
@@ -109,6 +153,27 @@ mod tests {
         check("fooba", "Zm9vYmE=");
         check("foobar", "Zm9vYmFy");
         assert_eq!(base64(&[0xfb, 0xff, 0xfe]), "+//+");
+        assert_eq!(from_base64("+//+").unwrap(), [0xfb, 0xff, 0xfe]);
+        for text in ["", "f", "fo", "foo", "foob"] {
+            let decoded = from_base64(&base64(text.as_bytes()));
+            assert_eq!(decoded.unwrap(), text.as_bytes());
+        }
+        assert_eq!(from_base64("Zm9*"), None);
+    }
+
+    #[test]
+    fn whatever_stands_in_a_secret_header_is_a_secret() {
+        let (headers, _) =
+            parse("authorization=Basic%20cm9vdDpodW50ZXIy,x-team=blue,x-key=k3y-of-ours");
+        let secrets = secrets(headers.values());
+        let expected = [
+            "Basic cm9vdDpodW50ZXIy",
+            "cm9vdDpodW50ZXIy",
+            "root:hunter2",
+            "k3y-of-ours",
+            "hunter2",
+        ];
+        assert_eq!(secrets, expected);
     }
 
     #[test]

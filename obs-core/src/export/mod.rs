@@ -13,12 +13,13 @@
 //! requests of at most 4 MiB. Fewer requests cost less, here and at the server.
 
 mod account;
+mod backlog;
 mod batch;
 mod body;
-mod divide;
 pub(crate) mod encode;
 mod endpoint;
 mod exporter;
+mod generations;
 mod headers;
 mod limits;
 mod metrics;

@@ -1,6 +1,7 @@
 //! What the sender tells whoever is on call: what is wrong, what became of the records, and what
 //! to do about it.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use hyper::StatusCode;
@@ -17,7 +18,7 @@ impl Sender {
         let kind = format!("unavailable {origin}");
         self.reporter.tell(Level::WARN, &kind, || {
             format!(
-                "telemetry cannot be sent to {origin} now: {}{}; it waits in memory and is tried \
+                "telemetry cannot be sent to {origin} now: {}{}; what waits in memory is tried \
                  again; the service is not affected",
                 self.excerpt(&failure.cause),
                 self.remedy_of(failure),
@@ -52,7 +53,8 @@ impl Sender {
 
     pub(super) fn tell_refused(&self, status: StatusCode, message: &str, items: usize) {
         let Target { signal, .. } = self.target;
-        let kind = format!("refused {} {status}", signal.name());
+        // By class: a server that answers something else each time is one trouble.
+        let kind = format!("refused {} {}", signal.name(), status.as_u16() / 100);
         self.reporter.tell(Level::WARN, &kind, || {
             let message = self.excerpt(message);
             format!(
@@ -67,7 +69,7 @@ impl Sender {
     }
 
     pub(super) fn tell_rejected(&self, rejected: u64, message: &str) {
-        if rejected == 0 && message.is_empty() {
+        if rejected == 0 && SAYS_NOTHING.contains(&message.trim()) {
             return;
         }
         let Target { signal, .. } = self.target;
@@ -112,8 +114,8 @@ impl Sender {
             let dropped = self.queue.untold_drops(true);
             let report = self.queue.report();
             format!(
-                "{dropped} {} were dropped since the last report ({report}): they came faster than \
-                 {} took them; OBS_QUEUE_SIZE says how much may wait",
+                "{dropped} {} were dropped since the last report ({report}); where the queue is full, \
+                 they come faster than {} takes them, and OBS_QUEUE_SIZE says how much may wait",
                 signal.records(),
                 self.target.endpoint(),
             )
@@ -133,7 +135,7 @@ impl Sender {
                 format!("check the credentials in {variable}")
             }
             (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, None) => {
-                "set credentials, for example OTEL_EXPORTER_OTLP_HEADERS=Authorization=Basic%20..."
+                "set the credentials that it wants in OTEL_EXPORTER_OTLP_HEADERS, as name=value"
                     .to_owned()
             }
             (StatusCode::UNSUPPORTED_MEDIA_TYPE, _) if self.target.gzip => {
@@ -152,6 +154,13 @@ impl Sender {
 
     /// The beginning of a foreign text, on one line and redacted.
     fn excerpt(&self, text: &str) -> String {
+        // A server may tell everybody with which credentials it was asked.
+        let mut text = Cow::Borrowed(text);
+        for secret in self.target.secrets() {
+            if text.contains(&secret) {
+                text = Cow::Owned(text.replace(&secret, "[REDACTED]"));
+            }
+        }
         let line: String = text
             .chars()
             .map(|c| if c.is_control() { ' ' } else { c })
@@ -162,4 +171,11 @@ impl Sender {
     }
 }
 
+/// Answers of servers that take everything and answer in JSON.
+const SAYS_NOTHING: [&str; 4] = [
+    "",
+    "{}",
+    "{\"partialSuccess\":{}}",
+    "{\"partialSuccess\":null}",
+];
 const MAX_EXCERPT: usize = 200;

@@ -3,7 +3,6 @@
 //! A push takes a lock for the time of a copy, allocates only when a buffer has to grow, and never
 //! waits for room. Records of a scope and a priority keep their order.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,9 +11,11 @@ use hyper::body::Bytes;
 use tokio::sync::Notify;
 
 use super::account::{Held, Ledger, Reason, SignalReport};
+use super::backlog::{Amount, Backlog};
 use super::batch::Batch;
+use super::generations::Generations;
 use super::limits::Limits;
-use super::segment::{OpenSegments, SEGMENT_BYTES, Segment, framed_len};
+use super::segment::{Segment, framed_len};
 use super::{Priority, Signal};
 
 /// What became of a batch.
@@ -44,24 +45,14 @@ pub(super) struct Queue {
 
 #[derive(Debug)]
 struct State {
-    open: OpenSegments,
-    /// Complete segments by priority, each with its place in the order of sending.
-    sealed: [VecDeque<(u64, Segment)>; Priority::COUNT],
-    next_place: u64,
-    /// Buffers to fill again: their memory is warm.
-    spare: Vec<Vec<u8>>,
-    queued: Amount,
+    backlog: Backlog,
     in_flight: Amount,
-    /// Requests under way: how many records, and whether the whole body was sent.
-    requests: Vec<(u64, usize, Arc<AtomicBool>)>,
+    requests: Vec<Request>,
     next_request: u64,
+    /// Records in flight that were sent before without an answer.
+    doubted: usize,
     ledger: Ledger,
-    /// What was pushed since the last hurry belongs to this one.
-    generation: u64,
-    /// Records that have not left yet, by generation; none is zero.
-    outstanding: BTreeMap<u64, u64>,
-    /// The same of the current generation.
-    outstanding_now: u64,
+    generations: Generations,
     /// What is in the queue up to this generation is wanted out now.
     wanted: Option<u64>,
     /// How often somebody was in a hurry.
@@ -70,22 +61,28 @@ struct State {
     waiting: usize,
     /// When the first waiting record came.
     since: Option<Instant>,
-    closed: bool,
+    /// Nothing is let in any more, for this reason.
+    closed: Option<Reason>,
     abandoned: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Amount {
+/// A request under way.
+#[derive(Debug)]
+struct Request {
+    id: u64,
     items: usize,
-    bytes: usize,
+    /// The records may have arrived before.
+    again: bool,
+    /// Set once the whole body was sent.
+    sent: Arc<AtomicBool>,
 }
 
 impl Queue {
     pub(super) fn new(signal: Signal, limits: Limits) -> Self {
         Self {
             signal,
+            state: Mutex::new(State::new(&limits)),
             limits,
-            state: Mutex::new(State::new()),
             left: Condvar::new(),
             wake: Notify::new(),
         }
@@ -99,9 +96,9 @@ impl Queue {
         }
     }
 
-    /// Replaces what waits by a body that says the same and more; for metrics.
-    pub(super) fn replace(&self, body: Vec<u8>, items: usize) {
-        self.lock().replace(&self.limits, body, items);
+    /// Replaces what waits by requests that say the same and more; for metrics.
+    pub(super) fn replace(&self, requests: Vec<(Vec<u8>, usize)>) {
+        self.lock().replace(&self.limits, requests);
         self.wake.notify_one();
     }
 
@@ -123,26 +120,52 @@ impl Queue {
     /// Whether somebody waits right now for records to leave.
     pub(super) fn is_awaited(&self) -> bool {
         let state = self.lock();
-        state.waiting > 0 || state.closed
+        state.waiting > 0 || state.closed.is_some()
     }
 
     /// Takes the oldest records, as many as one request of so many bytes may carry.
     pub(super) fn take(&self, most_bytes: usize) -> Option<Batch> {
-        self.lock().take(&self.limits, most_bytes)
+        let Limits {
+            bytes,
+            items,
+            batch_items,
+            ..
+        } = self.limits;
+        // Four requests take half of the queue at most: what is in flight cannot make room.
+        let most = Amount {
+            items: batch_items.min(items / REQUEST_SHARE).max(1),
+            bytes: most_bytes.min(MAX_BATCH_BYTES).min(bytes / REQUEST_SHARE),
+        };
+        match self.signal {
+            // Each is a request already.
+            Signal::Metrics => self.lock().take(UNBOUNDED, 1),
+            Signal::Traces | Signal::Logs => self.lock().take(most, usize::MAX),
+        }
     }
 
     /// Notes that a request is about to carry these records, and where it says that all was sent.
-    pub(super) fn begin_request(&self, items: usize, sent: Arc<AtomicBool>) -> u64 {
+    pub(super) fn begin_request(&self, items: usize, again: bool, sent: Arc<AtomicBool>) -> u64 {
         let mut state = self.lock();
         let id = state.next_request;
         state.next_request += 1;
-        state.requests.push((id, items, sent));
+        state.requests.push(Request {
+            id,
+            items,
+            again,
+            sent,
+        });
         id
     }
 
     /// Notes that a request has ended, however it did.
     pub(super) fn end_request(&self, id: u64) {
-        self.lock().requests.retain(|(other, ..)| *other != id);
+        self.lock().requests.retain(|request| request.id != id);
+    }
+
+    /// Notes that so many more records in flight were sent without an answer, or fewer.
+    pub(super) fn doubt(&self, items: isize) {
+        let mut state = self.lock();
+        state.doubted = state.doubted.saturating_add_signed(items);
     }
 
     /// Notes that records are sent again which the server may have taken already.
@@ -164,9 +187,10 @@ impl Queue {
         self.left.notify_all();
     }
 
-    /// Whether records wait behind the batches in flight.
-    pub(super) fn has_waiting(&self) -> bool {
-        self.lock().queued.items > 0
+    /// When the newest of the complete segments that wait was begun.
+    pub(super) fn newest(&self) -> Option<Instant> {
+        let state = self.lock();
+        state.backlog.segments().map(|segment| segment.since).max()
     }
 
     /// Records dropped while running that nobody was told of; `take` means that they are told now.
@@ -181,31 +205,39 @@ impl Queue {
         wanted
     }
 
+    /// Notes that somebody waits for records to leave, for as long as the result lives.
+    pub(super) fn awaited(&self) -> Awaited<'_> {
+        self.lock().waiting += 1;
+        Awaited(self)
+    }
+
     /// Blocks until everything up to this generation has left; false if that takes too long.
     pub(super) fn wait(&self, wanted: u64, deadline: Instant) -> bool {
         let mut state = self.lock();
-        state.waiting += 1;
-        let left = loop {
-            if state.has_left(wanted) {
-                break true;
+        loop {
+            if state.generations.has_left(wanted) {
+                return true;
             }
             let Some(time) = deadline.checked_duration_since(Instant::now()) else {
-                break false;
+                return false;
             };
             state = self
                 .left
                 .wait_timeout(state, time)
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
-        };
-        state.waiting -= 1;
-        left
+        }
     }
 
     /// Lets nothing in any more and hurries what is there.
     pub(super) fn close(&self) -> u64 {
-        self.lock().closed = true;
+        self.lock().closed.get_or_insert(Reason::AfterShutdown);
         self.hurry()
+    }
+
+    /// Lets nothing in, because nobody will send it.
+    pub(super) fn disable(&self) {
+        self.lock().closed = Some(Reason::Internal);
     }
 
     /// Gives up what is still there.
@@ -217,9 +249,9 @@ impl Queue {
     pub(super) fn report(&self) -> SignalReport {
         let state = self.lock();
         let held = Held {
-            queued: state.queued.items,
+            queued: state.backlog.held().items,
             in_flight: state.in_flight.items,
-            bytes: state.queued.bytes + state.in_flight.bytes,
+            bytes: state.backlog.held().bytes + state.in_flight.bytes,
         };
         state.ledger.report(self.signal, held, &self.limits)
     }
@@ -229,26 +261,30 @@ impl Queue {
     }
 }
 
+/// Somebody waits.
+pub(super) struct Awaited<'q>(&'q Queue);
+
+impl Drop for Awaited<'_> {
+    fn drop(&mut self) {
+        self.0.lock().waiting -= 1;
+    }
+}
+
 impl State {
-    fn new() -> Self {
+    fn new(limits: &Limits) -> Self {
         Self {
-            open: OpenSegments::new(),
-            sealed: Default::default(),
-            next_place: 0,
-            spare: Vec::new(),
-            queued: Amount::default(),
+            backlog: Backlog::new(SEGMENT_BYTES.min(limits.bytes / SEGMENT_SHARE)),
             in_flight: Amount::default(),
             requests: Vec::new(),
             next_request: 0,
+            doubted: 0,
             ledger: Ledger::default(),
-            generation: 0,
-            outstanding: BTreeMap::new(),
-            outstanding_now: 0,
+            generations: Generations::default(),
             wanted: None,
             hurries: 0,
             waiting: 0,
             since: None,
-            closed: false,
+            closed: None,
             abandoned: false,
         }
     }
@@ -257,8 +293,8 @@ impl State {
     fn push(&mut self, limits: &Limits, scope: &str, priority: Priority, record: &[u8]) -> bool {
         self.ledger.accepted += 1;
         let length = framed_len(record);
-        let refused = if self.closed {
-            Some(Reason::AfterShutdown)
+        let refused = if self.closed.is_some() {
+            self.closed
         } else if length > MAX_BATCH_BYTES {
             Some(Reason::TooLarge)
         } else if !self.make_room(limits, priority, length) {
@@ -270,197 +306,95 @@ impl State {
             self.ledger.drop_records(reason, 1);
             return false;
         }
-        self.append(scope, priority, record);
-        let before = self.queued;
-        self.queued.items += 1;
-        self.queued.bytes += length;
-        self.outstanding_now += 1;
+        let before = self.backlog.held();
+        let generation = self.generations.current();
+        self.backlog.push(scope, priority, record, generation);
+        self.generations.enter(1);
         if before.items == 0 {
             self.since = Some(Instant::now());
             return true;
         }
-        let full = |amount: Amount| amount.is_full(limits);
-        full(self.queued) && !full(before)
+        is_full(self.backlog.held(), limits) && !is_full(before, limits)
     }
 
     /// Whether there is room, if need be in the place of older records that matter less.
     fn make_room(&mut self, limits: &Limits, priority: Priority, length: usize) -> bool {
-        let (most_items, most_bytes) = (
-            Limits::share(limits.items, priority),
-            Limits::share(limits.bytes, priority),
-        );
-        // What can never fit must not drive out anything.
-        if length > most_bytes {
-            return false;
-        }
-        loop {
-            let items = self.queued.items + self.in_flight.items;
-            let bytes = self.queued.bytes + self.in_flight.bytes;
-            if items < most_items && bytes + length <= most_bytes {
-                return true;
-            }
-            if !self.evict_below(priority) {
-                return false;
-            }
-        }
-    }
-
-    /// Drops the oldest segment of the least priority, if that is lower than this one.
-    fn evict_below(&mut self, priority: Priority) -> bool {
-        if priority == Priority::Debug {
-            return false;
-        }
-        if !self.has_sealed_below(priority) {
-            self.seal_open();
-        }
-        let lower = Priority::ALL
-            .iter()
-            .zip(&mut self.sealed)
-            .take_while(|(lower, _)| **lower < priority);
-        let Some((_, evicted)) = lower
-            .filter_map(|(_, segments)| segments.pop_front())
-            .next()
-        else {
-            return false;
+        let most = Amount {
+            items: Limits::share(limits.items, priority),
+            bytes: Limits::share(limits.bytes, priority),
         };
-        self.queued.items -= evicted.items;
-        self.queued.bytes -= evicted.bytes.len();
-        self.ledger
-            .drop_records(Reason::QueueFull, evicted.items as u64);
-        self.leave(&evicted);
-        self.recycle(evicted.bytes);
+        let in_flight = self.in_flight;
+        let fits = |mut held: Amount| {
+            held += in_flight;
+            held.items < most.items && held.bytes + length <= most.bytes
+        };
+        if fits(self.backlog.held()) {
+            return true;
+        }
+        // What cannot fit even so must not drive out anything.
+        if !fits(self.backlog.held_from(priority)) {
+            return false;
+        }
+        while !fits(self.backlog.held()) {
+            let generation = self.generations.current();
+            let Some(evicted) = self.backlog.evict_below(priority, generation) else {
+                return false;
+            };
+            let lost = evicted.items as u64;
+            self.ledger.drop_records(Reason::QueueFull, lost);
+            self.generations.leave(&evicted);
+            self.backlog.recycle(evicted.bytes);
+        }
         true
     }
 
-    fn has_sealed_below(&self, priority: Priority) -> bool {
-        Priority::ALL
-            .iter()
-            .zip(&self.sealed)
-            .any(|(lower, segments)| *lower < priority && !segments.is_empty())
-    }
-
-    fn append(&mut self, scope: &str, priority: Priority, record: &[u8]) {
-        let generation = self.generation;
-        let Some(open) = self.open.scope(scope) else {
-            return;
-        };
-        let sealed = open
-            .of(priority)
-            .is_full_for(record)
-            .then(|| open.seal(priority, generation))
-            .flatten();
-        open.of(priority).push(record, &mut self.spare);
-        if let Some(segment) = sealed {
-            self.enqueue(priority, segment);
-        }
-    }
-
-    fn enqueue(&mut self, priority: Priority, segment: Segment) {
-        let place = self.next_place;
-        self.next_place += 1;
-        if let Some(segments) = self.sealed.get_mut(priority as usize) {
-            segments.push_back((place, segment));
-        }
-    }
-
-    /// Completes what is being filled: from here on the queue is strictly first in, first out.
-    fn seal_open(&mut self) {
-        let sealed: Vec<_> = self.open.seal(self.generation).collect();
-        for (priority, segment) in sealed {
-            self.enqueue(priority, segment);
-        }
-    }
-
-    fn replace(&mut self, limits: &Limits, body: Vec<u8>, items: usize) {
+    fn replace(&mut self, limits: &Limits, requests: Vec<(Vec<u8>, usize)>) {
+        let items: usize = requests.iter().map(|(_, items)| items).sum();
+        let bytes: usize = requests.iter().map(|(body, _)| body.len()).sum();
         self.ledger.accepted += items as u64;
-        let refused = if self.closed {
-            Some(Reason::AfterShutdown)
-        } else if body.len() + self.in_flight.bytes > limits.bytes {
-            Some(Reason::QueueFull)
-        } else {
-            None
-        };
+        let full = bytes + self.in_flight.bytes > limits.bytes;
+        let refused = self.closed.or(full.then_some(Reason::QueueFull));
         if let Some(reason) = refused {
             self.ledger.drop_records(reason, items as u64);
             return;
         }
         self.drop_queued(Reason::Superseded);
-        self.outstanding_now += items as u64;
-        self.queued = Amount {
-            items,
-            bytes: body.len(),
-        };
+        self.generations.enter(items as u64);
         let now = Instant::now();
         self.since = Some(now);
-        let segment = Segment {
-            scope: Arc::from(""),
-            bytes: Bytes::from(body),
-            items,
-            since: now,
-            generation: self.generation,
-        };
-        self.enqueue(Priority::Info, segment);
+        for (body, items) in requests {
+            let segment = Segment {
+                scope: Arc::from(""),
+                bytes: Bytes::from(body),
+                items,
+                since: now,
+                generation: self.generations.current(),
+            };
+            self.backlog.put(Priority::Info, segment);
+        }
     }
 
     fn due_in(&self, limits: &Limits) -> Option<Duration> {
-        let since = self.since.filter(|_| self.queued.items > 0)?;
-        if self.is_hurried() || self.queued.is_full(limits) {
+        let held = self.backlog.held();
+        let since = self.since.filter(|_| held.items > 0)?;
+        let is_hurried = self
+            .wanted
+            .is_some_and(|wanted| self.backlog.has_of(wanted));
+        if is_hurried || is_full(held, limits) {
             return Some(Duration::ZERO);
         }
         Some(limits.delay.saturating_sub(since.elapsed()))
     }
 
-    /// Whether records are queued that somebody waits for. A hurry completes all open segments, so
-    /// that those are the oldest of their priority.
-    fn is_hurried(&self) -> bool {
-        let Some(wanted) = self.wanted else {
-            return false;
-        };
-        self.sealed
-            .iter()
-            .filter_map(VecDeque::front)
-            .any(|(_, segment)| segment.generation <= wanted)
-    }
-
-    fn take(&mut self, limits: &Limits, most_bytes: usize) -> Option<Batch> {
-        self.seal_open();
-        let most_bytes = most_bytes.min(MAX_BATCH_BYTES);
-        let mut segments = Vec::new();
-        let mut taken = Amount::default();
-        while let Some(next) = self.oldest() {
-            let Some((_, segment)) = next.front_mut() else {
-                break;
-            };
-            let room = limits.batch_items - taken.items;
-            if room == 0 || (taken.items > 0 && taken.bytes + segment.bytes.len() > most_bytes) {
-                break;
-            }
-            let part = if segment.items > room {
-                Some(segment.split_front(room))
-            } else {
-                next.pop_front().map(|(_, segment)| segment)
-            };
-            let Some(part) = part else { break };
-            taken.items += part.items;
-            taken.bytes += part.bytes.len();
-            segments.push(part);
-        }
+    fn take(&mut self, most: Amount, most_segments: usize) -> Option<Batch> {
+        self.backlog.seal(self.generations.current());
+        let segments = self.backlog.take(most, most_segments);
         if segments.is_empty() {
             return None;
         }
-        self.queued.items -= taken.items;
-        self.queued.bytes -= taken.bytes;
-        self.in_flight.items += taken.items;
-        self.in_flight.bytes += taken.bytes;
-        Some(Batch::new(segments))
-    }
-
-    /// The segments of the priority whose turn it is.
-    fn oldest(&mut self) -> Option<&mut VecDeque<(u64, Segment)>> {
-        self.sealed
-            .iter_mut()
-            .filter(|segments| !segments.is_empty())
-            .min_by_key(|segments| segments.front().map(|(place, _)| *place))
+        let batch = Batch::new(segments);
+        self.in_flight += batch.amount();
+        Some(batch)
     }
 
     /// Enters what became of a batch; gives back the buffers that are of no more use.
@@ -470,8 +404,7 @@ impl State {
             return Vec::new();
         }
         let items = batch.items as u64;
-        self.in_flight.items = self.in_flight.items.saturating_sub(batch.items);
-        self.in_flight.bytes = self.in_flight.bytes.saturating_sub(batch.bytes);
+        self.in_flight -= batch.amount();
         match outcome {
             Outcome::Exported { rejected } => {
                 let rejected = rejected.min(items);
@@ -487,9 +420,9 @@ impl State {
         }
         let mut rest = Vec::new();
         for segment in batch.segments {
-            self.leave(&segment);
-            if self.spare.len() < MAX_SPARE {
-                self.recycle(segment.bytes);
+            self.generations.leave(&segment);
+            if self.backlog.wants_buffers() {
+                self.backlog.recycle(segment.bytes);
             } else {
                 rest.push(segment.bytes);
             }
@@ -497,60 +430,29 @@ impl State {
         rest
     }
 
-    /// Notes that the records of a segment have left, one way or another.
-    fn leave(&mut self, segment: &Segment) {
-        let items = segment.items as u64;
-        if segment.generation == self.generation {
-            self.outstanding_now = self.outstanding_now.saturating_sub(items);
-        } else if let Some(count) = self.outstanding.get_mut(&segment.generation) {
-            *count = count.saturating_sub(items);
-            if *count == 0 {
-                self.outstanding.remove(&segment.generation);
-            }
-        }
-    }
-
-    /// Whether everything of this generation and those before it has left.
-    fn has_left(&self, generation: u64) -> bool {
-        self.outstanding
-            .first_key_value()
-            .is_none_or(|(oldest, _)| *oldest > generation)
-    }
-
-    /// Keeps a buffer for the next segment, unless somebody still reads it.
-    fn recycle(&mut self, bytes: Bytes) {
-        if let Ok(buffer) = bytes.try_into_mut() {
-            let mut buffer = Vec::from(buffer);
-            if self.spare.len() < MAX_SPARE && buffer.capacity() <= SEGMENT_BYTES {
-                buffer.clear();
-                self.spare.push(buffer);
-            }
-        }
-    }
-
     fn hurry(&mut self) -> u64 {
-        self.seal_open();
-        let wanted = self.generation;
-        if self.outstanding_now > 0 {
-            self.outstanding.insert(wanted, self.outstanding_now);
-            self.outstanding_now = 0;
-        }
-        self.generation += 1;
+        self.backlog.seal(self.generations.current());
+        let wanted = self.generations.end();
         self.wanted = Some(wanted);
         self.hurries += 1;
         wanted
     }
 
     fn abandon(&mut self) {
-        self.closed = true;
+        self.closed.get_or_insert(Reason::AfterShutdown);
         self.drop_queued(Reason::Shutdown);
-        let requests = std::mem::take(&mut self.requests).into_iter();
-        let unanswered = requests.filter(|(.., sent)| sent.load(Ordering::Relaxed));
-        let unanswered: usize = unanswered.map(|(_, items, _)| items).sum();
-        let in_flight = self.in_flight.items;
+        let mut unanswered = std::mem::take(&mut self.doubted);
+        for request in std::mem::take(&mut self.requests) {
+            match (request.sent.load(Ordering::Acquire), request.again) {
+                (true, true) => self.ledger.resent_unknown += request.items as u64,
+                (true, false) => unanswered += request.items,
+                (false, _) => {}
+            }
+        }
+        let unanswered = unanswered.min(self.in_flight.items);
         self.ledger
-            .drop_records(Reason::Unanswered, unanswered.min(in_flight) as u64);
-        self.in_flight.items = in_flight.saturating_sub(unanswered);
+            .drop_records(Reason::Unanswered, unanswered as u64);
+        self.in_flight.items -= unanswered;
         self.lose_in_flight(Reason::Shutdown);
         self.abandoned = true;
     }
@@ -558,46 +460,41 @@ impl State {
     /// Counts everything in flight as dropped. Whoever still holds it must not settle it.
     fn lose_in_flight(&mut self, reason: Reason) {
         let lost = std::mem::take(&mut self.in_flight);
+        self.doubted = 0;
         self.requests.clear();
         self.ledger.drop_records(reason, lost.items as u64);
         // Nothing but what is queued is outstanding now.
-        self.outstanding.clear();
-        self.outstanding_now = 0;
-        self.seal_open();
-        for (_, segment) in self.sealed.iter().flatten() {
-            if segment.generation == self.generation {
-                self.outstanding_now += segment.items as u64;
-            } else {
-                *self.outstanding.entry(segment.generation).or_default() += segment.items as u64;
-            }
-        }
+        self.backlog.seal(self.generations.current());
+        self.generations.keep_only(self.backlog.segments());
     }
 
     fn drop_queued(&mut self, reason: Reason) {
-        self.seal_open();
-        for (_, segment) in self
-            .sealed
-            .iter_mut()
-            .flat_map(std::mem::take)
-            .collect::<Vec<_>>()
-        {
-            self.leave(&segment);
+        let mut lost = 0;
+        for segment in self.backlog.drain(self.generations.current()) {
+            lost += segment.items as u64;
+            self.generations.leave(&segment);
         }
-        let items = std::mem::take(&mut self.queued).items as u64;
-        self.ledger.drop_records(reason, items);
+        self.ledger.drop_records(reason, lost);
     }
 }
 
-impl Amount {
-    /// Whether this is worth a request of its own.
-    fn is_full(self, limits: &Limits) -> bool {
-        self.items >= limits.batch_items || self.bytes >= FULL_BATCH_BYTES
-    }
+/// Whether this is worth a request of its own.
+fn is_full(held: Amount, limits: &Limits) -> bool {
+    held.items >= limits.batch_items || held.bytes >= FULL_BATCH_BYTES
 }
 
+const UNBOUNDED: Amount = Amount {
+    items: usize::MAX,
+    bytes: usize::MAX,
+};
 /// A batch of this size is sent without waiting for the delay: larger ones save little.
 const FULL_BATCH_BYTES: usize = 1024 * 1024;
 /// The largest body before compression; servers commonly take 4 MiB and more.
 pub(super) const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
-/// Two MiB of warm buffers for each signal at most.
-const MAX_SPARE: usize = 8;
+/// The part of the queue that one request may carry.
+const REQUEST_SHARE: usize = 8;
+/// A buffer that is full is set aside and a new one begun, so that no push ever pays for moving
+/// more than this.
+const SEGMENT_BYTES: usize = 256 * 1024;
+/// The part of the queue that one buffer may hold: it is what one error drives out, at most.
+const SEGMENT_SHARE: usize = 64;

@@ -53,7 +53,7 @@ impl Backoff {
 
     /// The next pause: half of it is random, so that the services of a fleet do not come back all
     /// at once. A server can ask for a longer one, up to `MAX_ASKED`, and not for none.
-    pub(super) fn pause(&mut self, asked: Option<Duration>) -> Duration {
+    pub(super) fn pause(&mut self) -> Duration {
         let factor = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
         self.failures = self.failures.saturating_add(1);
         let pause = self
@@ -61,8 +61,7 @@ impl Backoff {
             .first
             .saturating_mul(factor)
             .min(self.limits.longest);
-        let pause = pause / 2 + (pause / 2).mul_f64(random_fraction());
-        asked.unwrap_or_default().min(MAX_ASKED).max(pause)
+        pause / 2 + (pause / 2).mul_f64(random_fraction())
     }
 }
 
@@ -110,7 +109,7 @@ fn random_fraction() -> f64 {
 }
 
 /// Asking again every five minutes burdens no server, whatever it asked for.
-const MAX_ASKED: Duration = Duration::from_secs(300);
+pub(super) const MAX_ASKED: Duration = Duration::from_secs(300);
 const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
@@ -130,19 +129,14 @@ mod tests {
                 .first
                 .saturating_mul(1_u32.checked_shl(round).unwrap_or(u32::MAX));
             let full = full.min(limits.longest);
-            let pause = backoff.pause(None);
+            let pause = backoff.pause();
             assert!(pause >= full / 2 && pause <= full, "{round}: {pause:?}");
         }
         backoff.reset();
-        assert!(backoff.pause(None) <= limits.first);
-        assert_eq!(
-            backoff.pause(Some(Duration::from_secs(7))),
-            Duration::from_secs(7)
-        );
-        assert_eq!(backoff.pause(Some(Duration::MAX)), MAX_ASKED);
+        assert!(backoff.pause() <= limits.first);
         backoff.reset();
         for _ in 0..3 {
-            let pause = backoff.pause(Some(Duration::ZERO));
+            let pause = backoff.pause();
             assert!(
                 pause >= limits.first / 2,
                 "no server can ask for a hot loop"

@@ -9,6 +9,7 @@ use std::time::Instant;
 use hyper::body::Bytes;
 
 use super::Priority;
+use super::backlog::Amount;
 
 /// Framed records of one instrumentation scope and one priority, complete.
 #[derive(Clone, Debug)]
@@ -23,6 +24,18 @@ pub(super) struct Segment {
 }
 
 impl Segment {
+    /// What a segment takes in memory beside its records, about: a program that flushes after each
+    /// record makes one for each.
+    pub(super) const OVERHEAD: usize = 160;
+
+    /// What the queue counts for it.
+    pub(super) fn amount(&self) -> Amount {
+        Amount {
+            items: self.items,
+            bytes: self.bytes.len() + Self::OVERHEAD,
+        }
+    }
+
     /// Takes the first `items` records out.
     pub(super) fn split_front(&mut self, items: usize) -> Self {
         let end = front_len(&self.bytes, items).unwrap_or(self.bytes.len());
@@ -33,6 +46,16 @@ impl Segment {
             items,
             ..self.clone()
         }
+    }
+
+    /// How many of the first records take no more than so many bytes.
+    pub(super) fn items_within(&self, bytes: usize) -> usize {
+        let mut taken = 0;
+        let fits = |record: &&[u8]| {
+            taken += framed_len(record);
+            taken <= bytes
+        };
+        self.records().take_while(fits).count()
     }
 
     /// The records one by one, without their frames.
@@ -55,8 +78,8 @@ pub(super) struct OpenSegment {
 }
 
 impl OpenSegment {
-    /// Appends a record into a buffer that grows by doubling up to `SEGMENT_BYTES` and not beyond.
-    pub(super) fn push(&mut self, record: &[u8], spare: &mut Vec<Vec<u8>>) {
+    /// Appends a record into a buffer that grows by doubling up to `most` bytes and not beyond.
+    pub(super) fn push(&mut self, record: &[u8], most: usize, spare: &mut Vec<Vec<u8>>) {
         if self.since.is_none() {
             self.since = Some(Instant::now());
             if self.bytes.capacity() == 0 {
@@ -65,7 +88,7 @@ impl OpenSegment {
         }
         let needed = self.bytes.len() + framed_len(record);
         if needed > self.bytes.capacity() {
-            let capacity = needed.max((2 * self.bytes.capacity()).min(SEGMENT_BYTES));
+            let capacity = needed.max((2 * self.bytes.capacity()).min(most));
             self.bytes.reserve_exact(capacity - self.bytes.len());
         }
         self.bytes.push(RECORD_TAG);
@@ -75,8 +98,8 @@ impl OpenSegment {
     }
 
     /// Whether another record would make it larger than a segment should be.
-    pub(super) fn is_full_for(&self, record: &[u8]) -> bool {
-        self.items > 0 && self.bytes.len() + framed_len(record) > SEGMENT_BYTES
+    pub(super) fn is_full_for(&self, record: &[u8], most: usize) -> bool {
+        self.items > 0 && self.bytes.len() + framed_len(record) > most
     }
 }
 
@@ -229,9 +252,6 @@ fn split_record(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Field 2, length-delimited.
 const RECORD_TAG: u8 = 2 << 3 | 2;
-/// A buffer that is full is set aside and a new one begun, so that no push ever pays for moving
-/// more than this.
-pub(super) const SEGMENT_BYTES: usize = 256 * 1024;
 const RECENT: usize = 64;
 /// A program has a scope for each of its modules; more are names made up at run time.
 const MAX_SCOPES: usize = 256;
@@ -267,7 +287,7 @@ mod tests {
         for record in &records {
             scope
                 .of(Priority::Info)
-                .push(record, &mut vec![Vec::with_capacity(1)]);
+                .push(record, 1_000, &mut vec![Vec::with_capacity(1)]);
         }
         let mut segment = scope.seal(Priority::Info, 0).unwrap();
         assert!(scope.seal(Priority::Info, 0).is_none());
@@ -285,7 +305,7 @@ mod tests {
         let mut open = OpenSegments::new();
         let mut push = |name: &str| {
             let scope = open.scope(name).unwrap();
-            scope.of(Priority::Info).push(b"x", &mut Vec::new());
+            scope.of(Priority::Info).push(b"x", 1_000, &mut Vec::new());
         };
         for number in 0..1_000 {
             let name = format!("scope{number}");

@@ -10,6 +10,7 @@ use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -22,11 +23,10 @@ use super::Signal;
 use super::account::Reason;
 use super::batch::Batch;
 use super::body::{Envelope, gzip};
-use super::divide;
-use super::metrics::OperationDuration;
+use super::metrics::{self, OperationDuration};
 use super::queue::{MAX_BATCH_BYTES, Outcome, Queue};
 use super::reporter::Reporter;
-use super::retry::{Backoff, RetryLimits};
+use super::retry::{Backoff, MAX_ASKED, RetryLimits};
 use super::settings::Target;
 use super::transport::{Answer, Failure, Payload, Transport};
 
@@ -67,7 +67,7 @@ impl Sender {
     /// Two batches with half of the records each, if there are two records.
     fn halves(&self, batch: Batch) -> Result<[Batch; 2], Batch> {
         if self.target.signal == Signal::Metrics {
-            divide::metrics(batch)
+            metrics::in_two(batch)
         } else {
             batch.halves()
         }
@@ -89,6 +89,8 @@ struct Attempt {
     is_aside: bool,
     /// When it was sent last.
     sent_at: Instant,
+    /// Set once the whole body of the last request was sent.
+    sent: Arc<AtomicBool>,
     /// When it was sent first.
     begun: Option<Instant>,
     /// What the server answered last, if it did.
@@ -105,6 +107,7 @@ impl Attempt {
             may_have_arrived: false,
             is_aside: false,
             sent_at: Instant::now(),
+            sent: Arc::default(),
             begun: None,
             status: None,
         }
@@ -123,11 +126,19 @@ struct Scheduler {
     aside: VecDeque<(Instant, Attempt)>,
     /// The server failed: nothing is tried before this.
     pause: Option<Instant>,
+    /// When a request failed last.
+    failed_at: Option<Instant>,
+    /// The server asked for nothing before this.
+    asked: Option<Instant>,
     /// Since when the server has failed, if somebody was told.
     told_since: Option<Instant>,
     backoff: Backoff,
     /// How many batches were taken.
     taken: u64,
+    /// How many tries ended a pause.
+    tries: u64,
+    /// How many batches were taken since one was too large.
+    taken_since_large: u32,
     /// The most bytes that the server has not found too large.
     most_bytes: usize,
     /// How many hurries were heeded.
@@ -145,8 +156,12 @@ impl Scheduler {
             again: VecDeque::new(),
             aside: VecDeque::new(),
             pause: None,
+            asked: None,
+            failed_at: None,
             told_since: None,
             taken: 0,
+            tries: 0,
+            taken_since_large: 0,
             most_bytes: MAX_BATCH_BYTES,
             hurries: 0,
         }
@@ -158,8 +173,13 @@ impl Scheduler {
             while let Some(attempt) = self.next() {
                 self.start(attempt);
             }
-            if let Some(ended) = self.wait().await {
+            let ended = self.wait().await;
+            let has_ended = ended.is_some();
+            if let Some(ended) = ended {
                 self.end(ended);
+            }
+            // Data points may be dropped without any request.
+            if has_ended || self.sender.target.signal == Signal::Metrics {
                 self.sender.tell_drops();
             }
         }
@@ -184,16 +204,30 @@ impl Scheduler {
 
     /// When something is to be done even if nothing happens.
     fn wakes_at(&self) -> Option<Instant> {
-        let under_way = self.under_way.len();
-        if under_way >= self.most_requests() || (self.pause.is_some() && under_way > 0) {
+        if !self.has_slot() {
             return None;
         }
         let now = Instant::now();
         let due = self.sender.queue.due_in().map(|delay| now + delay);
-        let again = self.again.front().map(|_| now);
-        let aside = self.aside.iter().map(|(until, _)| *until).min();
-        let next = due.into_iter().chain(again).chain(aside).min()?;
+        let next = if self.pause.is_some() && !self.under_way.is_empty() {
+            due?
+        } else {
+            let again = self.again.front().map(|_| now);
+            let aside = self.aside.iter().map(|(until, _)| *until).min();
+            due.into_iter().chain(again).chain(aside).min()?
+        };
         Some(self.pause.map_or(next, |pause| pause.max(next)))
+    }
+
+    /// Whether a request may begin. While the server fails it is one; and another beside it that
+    /// has not failed before, if all that is under way has: that may be at fault itself.
+    fn has_slot(&self) -> bool {
+        let under_way = self.under_way.len();
+        let mut attempts = self.under_way.values().map(|(attempt, _)| attempt);
+        under_way < self.most_requests()
+            && (self.pause.is_none()
+                || under_way == 0
+                || (under_way == 1 && attempts.all(|attempt| attempt.taken_before.is_some())))
     }
 
     /// Somebody waits: what pauses is tried at once.
@@ -204,57 +238,82 @@ impl Scheduler {
         }
         self.hurries = hurries;
         let now = Instant::now();
-        self.pause = self.pause.map(|pause| pause.min(now));
+        // Who flushes all the time must not ask a server all the time that does not answer.
+        let soonest = self
+            .failed_at
+            .map_or(now, |at| now.max(at + self.sender.retry.first));
+        self.pause = self.pause.map(|pause| pause.min(soonest));
+        self.asked = self.asked.map(|asked| asked.min(soonest));
         self.aside.iter_mut().for_each(|(until, _)| *until = now);
     }
 
     /// The batch to send now, if any.
     fn next(&mut self) -> Option<Attempt> {
-        if let Some(pause) = self.pause {
-            if !self.under_way.is_empty() || Instant::now() < pause {
-                return None;
-            }
-            self.drop_superseded();
-            let another = if self.again.len() < self.most_requests() {
-                self.fresh()
-            } else {
-                None
-            };
-            return another
-                .or_else(|| self.again.pop_front())
-                .or_else(|| self.due_aside());
-        }
-        if self.under_way.len() >= self.most_requests() {
+        if !self.has_slot() {
             return None;
         }
-        self.again
-            .pop_front()
-            .or_else(|| self.fresh())
+        let Some(pause) = self.pause else {
+            let again = self.again.pop_front();
+            return again
+                .or_else(|| self.fresh(self.most_bytes))
+                .or_else(|| self.due_aside());
+        };
+        if Instant::now() < pause {
+            return None;
+        }
+        self.drop_superseded();
+        let fresh = self.probe();
+        if !self.under_way.is_empty() {
+            return fresh;
+        }
+        self.tries += 1;
+        fresh
+            .or_else(|| self.again.pop_front())
             .or_else(|| self.due_aside())
+    }
+
+    /// A batch that has not been tried, while the server fails. Some that failed may be at fault
+    /// themselves, so that others must have their turn; small ones, once there are several.
+    fn probe(&mut self) -> Option<Attempt> {
+        let again = self.again.len();
+        if again < self.most_requests() {
+            self.fresh(self.most_bytes)
+        } else if again < MAX_AGAIN && self.tries.is_multiple_of(2) {
+            self.fresh(self.most_bytes.min(PROBE_BYTES))
+        } else {
+            None
+        }
     }
 
     /// Data points are of no use once newer ones of the same metrics wait.
     fn drop_superseded(&mut self) {
-        if self.sender.target.signal == Signal::Metrics && self.sender.queue.has_waiting() {
-            for attempt in std::mem::take(&mut self.again) {
-                let superseded = Outcome::Dropped(Reason::Superseded);
-                self.settle(attempt, superseded);
+        let newest = match self.sender.target.signal {
+            Signal::Metrics => self.sender.queue.newest(),
+            Signal::Traces | Signal::Logs => None,
+        };
+        for attempt in std::mem::take(&mut self.again) {
+            if newest > attempt.batch.since() {
+                self.settle(attempt, Outcome::Dropped(Reason::Superseded));
+            } else {
+                self.again.push_back(attempt);
             }
         }
     }
 
-    fn fresh(&mut self) -> Option<Attempt> {
+    fn fresh(&mut self, most_bytes: usize) -> Option<Attempt> {
         let queue = &self.sender.queue;
         if queue.due_in()? > Duration::ZERO {
             return None;
         }
-        let batch = queue.take(self.most_bytes)?;
+        let batch = queue.take(most_bytes)?;
         let batches = match self.sender.target.most_keys() {
             Some((field, most)) => batch.with_few_keys(field, most),
             None => vec![batch],
         };
-        self.again.extend(batches.into_iter().map(Attempt::new));
-        self.again.pop_front()
+        let mut fresh = batches.into_iter().map(Attempt::new);
+        let first = fresh.next();
+        self.again.extend(fresh);
+        first
     }
 
     fn due_aside(&mut self) -> Option<Attempt> {
@@ -268,7 +327,9 @@ impl Scheduler {
         attempt.begun.get_or_insert(attempt.sent_at);
         let items = attempt.batch.items;
         let payload = self.sender.payload(&attempt.batch);
-        let request = self.sender.queue.begin_request(items, payload.sent());
+        attempt.sent = payload.sent();
+        let (again, sent) = (attempt.may_have_arrived, Arc::clone(&attempt.sent));
+        let request = self.sender.queue.begin_request(items, again, sent);
         let (sender, transport) = (Arc::clone(&self.sender), self.transport.clone());
         let post = async move { transport.post(&sender.target, payload).await };
         let id = self.requests.spawn(post).id();
@@ -276,18 +337,21 @@ impl Scheduler {
     }
 
     fn end(&mut self, ended: Result<(Id, Answer), JoinError>) {
-        let (id, answer) = ended.unwrap_or_else(|error| {
-            let failure = Failure {
-                cause: error.to_string(),
-                remedy: None,
-                may_have_arrived: true,
-            };
-            (error.id(), Answer::Failed(failure))
-        });
+        let (id, answer) = match ended {
+            Ok((id, answer)) => (id, Ok(answer)),
+            Err(error) => (error.id(), Err(error)),
+        };
         let Some((mut attempt, request)) = self.under_way.remove(&id) else {
             return;
         };
         self.sender.queue.end_request(request);
+        let answer = answer.unwrap_or_else(|defect| {
+            Answer::Failed(Failure {
+                cause: format!("a defect in obs-core: {defect}"),
+                remedy: None,
+                may_have_arrived: attempt.sent.load(Ordering::Acquire),
+            })
+        });
         attempt.status = match &answer {
             Answer::Taken { .. } => Some(StatusCode::OK),
             Answer::Status { status, .. } => Some(*status),
@@ -310,17 +374,26 @@ impl Scheduler {
 
     /// Notes that a batch has arrived, or may have; once more is once too often, perhaps.
     fn arrived(&self, attempt: &mut Attempt) {
+        let items = attempt.batch.items;
         if attempt.may_have_arrived {
-            self.sender.queue.resent(attempt.batch.items);
+            self.sender.queue.resent(items);
+        } else {
+            attempt.may_have_arrived = true;
+            self.sender.queue.doubt(items.cast_signed());
         }
-        attempt.may_have_arrived = true;
     }
 
     fn take(&mut self, mut attempt: Attempt, rejected: u64, message: &str, is_suspect: bool) {
         self.arrived(&mut attempt);
+        self.taken_since_large += 1;
+        if self.taken_since_large >= MANY {
+            // What was too large once may fit again: the server may have been set up anew.
+            self.taken_since_large = 0;
+            self.most_bytes = self.most_bytes.saturating_mul(2).min(MAX_BATCH_BYTES);
+        }
         self.taken += 1;
         self.backoff.reset();
-        self.pause = None;
+        self.resume();
         let outcome = if is_suspect && self.sender.target.may_lose_silently() {
             self.sender.tell_suspect(attempt.batch.items);
             Outcome::Suspect
@@ -369,7 +442,7 @@ impl Scheduler {
     fn refuse(&mut self, attempt: Attempt, status: StatusCode, message: &str) {
         // The server answers, and means it.
         self.backoff.reset();
-        self.pause = None;
+        self.resume();
         self.sender
             .tell_refused(status, message, attempt.batch.items);
         self.settle(attempt, Outcome::Rejected);
@@ -380,8 +453,9 @@ impl Scheduler {
         match self.sender.halves(attempt.batch) {
             Ok(halves) => {
                 let larger = halves.iter().map(|half| half.bytes).max();
-                self.most_bytes = self.most_bytes.min(larger.unwrap_or(0));
-                self.pause = None;
+                self.most_bytes = self.most_bytes.min(larger.unwrap_or(0)).max(LEAST_BYTES);
+                self.taken_since_large = 0;
+                self.resume();
                 for half in halves.into_iter().rev() {
                     let may_have_arrived = attempt.may_have_arrived;
                     self.again.push_front(Attempt {
@@ -396,6 +470,8 @@ impl Scheduler {
                     ..attempt
                 };
                 self.refuse(attempt, StatusCode::PAYLOAD_TOO_LARGE, message);
+                // A server that finds everything too large is not asked record by record at once.
+                self.delay(None);
             }
         }
     }
@@ -430,19 +506,44 @@ impl Scheduler {
             .taken_before
             .replace(self.taken)
             .is_some_and(|before| self.taken > before);
-        attempt.strikes += u32::from(others);
+        // Being asked to slow down says nothing about the batch.
+        let is_limit = attempt.status == Some(StatusCode::TOO_MANY_REQUESTS);
+        attempt.strikes += u32::from(others && !is_limit);
         if attempt.strikes < MAX_STRIKES {
             self.again.push_back(attempt);
             return;
         }
-        self.sender.tell_aside(attempt.batch.items, failure);
-        attempt.is_aside = true;
-        self.set_aside(attempt);
+        match self.sender.halves(attempt.batch) {
+            // One record may be at fault, or the size: the halves will show.
+            Ok(halves) => {
+                for half in halves {
+                    self.again.push_back(Attempt {
+                        strikes: MAX_STRIKES - 1,
+                        taken_before: Some(self.taken),
+                        may_have_arrived: attempt.may_have_arrived,
+                        ..Attempt::new(half)
+                    });
+                }
+            }
+            Err(batch) => {
+                self.sender.tell_aside(batch.items, failure);
+                self.set_aside(Attempt {
+                    batch,
+                    is_aside: true,
+                    ..attempt
+                });
+            }
+        }
     }
 
     /// Keeps a batch for a later try; what is kept so must leave room for what can be sent.
     fn set_aside(&mut self, attempt: Attempt) {
-        let until = Instant::now() + self.sender.retry.longest;
+        let pause = if self.sender.queue.is_awaited() {
+            AWAITED_PAUSE
+        } else {
+            self.sender.retry.longest
+        };
+        let until = Instant::now() + pause;
         self.aside.push_back((until, attempt));
         let held = |aside: &VecDeque<(Instant, Attempt)>| -> usize {
             aside.iter().map(|(_, attempt)| attempt.batch.bytes).sum()
@@ -456,17 +557,29 @@ impl Scheduler {
         }
     }
 
-    /// Begins a pause, unless one has begun since the request was sent.
+    /// Ends the pause: the server answers. What it asked for holds all the same.
+    fn resume(&mut self) {
+        let now = Instant::now();
+        self.asked = self.asked.filter(|asked| *asked > now);
+        self.pause = self.asked;
+    }
+
+    /// Begins a pause, unless there is one, and makes it as long as the server asks.
     fn delay(&mut self, retry_after: Option<Duration>) {
         let now = Instant::now();
-        if self.pause.is_some_and(|pause| pause > now) {
-            return;
+        self.failed_at = Some(now);
+        let longest = if self.sender.queue.is_awaited() {
+            AWAITED_PAUSE
+        } else {
+            MAX_ASKED
+        };
+        if let Some(asked) = retry_after {
+            self.asked = self.asked.max(Some(now + asked.min(longest)));
         }
-        let mut pause = self.backoff.pause(retry_after);
-        if self.sender.queue.is_awaited() {
-            pause = pause.min(AWAITED_PAUSE);
+        if self.pause.is_none_or(|pause| pause <= now) {
+            self.pause = Some(now + self.backoff.pause().min(longest));
         }
-        self.pause = Some(now + pause);
+        self.pause = self.pause.max(self.asked);
     }
 
     /// Enters what became of a batch, and how long it took.
@@ -475,6 +588,9 @@ impl Scheduler {
             let (took, status) = (begun.elapsed(), attempt.status);
             let status = status.map(|status| status.as_u16());
             self.sender.duration.record(took, status, outcome);
+        }
+        if attempt.may_have_arrived {
+            self.sender.queue.doubt(-attempt.batch.items.cast_signed());
         }
         self.sender.queue.settle(attempt.batch, outcome);
     }
@@ -490,6 +606,14 @@ impl Scheduler {
 
 /// Requests of a signal that may be under way at once.
 const MAX_REQUESTS: usize = 4;
+/// Batches that may wait to be tried again before no others are taken.
+const MAX_AGAIN: usize = 16;
+/// How much a batch may hold that is taken to see whether others are at fault.
+const PROBE_BYTES: usize = 64 * 1024;
+/// The smallest request that is worth making for a server that finds others too large.
+const LEAST_BYTES: usize = 1024;
+/// So many batches are taken before larger ones are tried again.
+const MANY: u32 = 100;
 /// How often a batch is sent again after 408 and 500, which may mean that it is at fault itself.
 const MAX_SERVER_ERRORS: u32 = 3;
 /// How often a batch may fail while others succeed before it is set aside.

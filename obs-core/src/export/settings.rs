@@ -47,11 +47,7 @@ impl Settings {
         };
         Self {
             targets,
-            metric_interval: positive(
-                reader,
-                "OTEL_METRIC_EXPORT_INTERVAL",
-                Duration::from_secs(60),
-            ),
+            metric_interval: metric_interval(reader),
             retry: RetryLimits::default(),
             observes_itself: reader.switch("OBS_SDK_METRICS", true),
         }
@@ -103,6 +99,12 @@ impl Target {
     /// Scheme, host and port.
     pub(super) fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// What a server must not make us say: the credentials that it gets.
+    pub(super) fn secrets(&self) -> Vec<String> {
+        let proxy = self.proxy.as_ref().and_then(Proxy::authorization);
+        headers::secrets(self.headers.values().chain(proxy))
     }
 
     /// Whether success without a word may mean that everything was thrown away.
@@ -363,6 +365,17 @@ fn positive(reader: &Reader<'_>, variable: &str, default: Duration) -> Duration 
     default
 }
 
+fn metric_interval(reader: &Reader<'_>) -> Duration {
+    const NAME: &str = "OTEL_METRIC_EXPORT_INTERVAL";
+    let interval = positive(reader, NAME, Duration::from_secs(60));
+    if interval >= LEAST_INTERVAL {
+        return interval;
+    }
+    let expected = format!("at least {LEAST_INTERVAL:?}");
+    reader.problem(NAME, &format!("{interval:?}"), &expected, &expected);
+    LEAST_INTERVAL
+}
+
 fn add_message_headers(headers: &mut HeaderMap, gzip: bool) {
     headers.insert(
         CONTENT_TYPE,
@@ -387,6 +400,8 @@ pub(super) fn insert_secret(headers: &mut HeaderMap, name: HeaderName, value: &s
     }
 }
 
+/// Collecting more often would keep a processor busy with nothing else.
+const LEAST_INTERVAL: Duration = Duration::from_millis(10);
 /// OpenObserve throws a batch away whose records have more columns together than a limit: 1000 by
 /// default, 200 in its cloud. Resource and core columns count as well.
 const MOST_KEYS: usize = 160;

@@ -18,16 +18,16 @@ use opentelemetry_sdk::metrics::reader::MetricReader;
 use opentelemetry_sdk::metrics::{
     InstrumentKind, ManualReader, Pipeline, SdkMeterProvider, Temporality,
 };
-use prost::Message;
 use tracing::Level;
 
+use super::divide;
 use super::left_out::LeftOut;
 use super::meters::Meters;
 use super::observers::{Observers, Outcome};
 use super::request;
 use super::self_observation::{OperationDuration, SelfObservation};
 use crate::clock;
-use crate::export::queue::Queue;
+use crate::export::queue::{MAX_BATCH_BYTES, Queue};
 use crate::export::reporter::Reporter;
 use crate::export::settings::Target;
 
@@ -268,7 +268,7 @@ impl Worker {
         let mut request = ExportMetricsServiceRequest::from(&self.collected);
         let points = request::prepare(&mut request, &self.redactor, &self.left_out);
         if points > 0 {
-            self.queue.replace(request.encode_to_vec(), points);
+            self.queue.replace(divide::bodies(request, MAX_BATCH_BYTES));
         }
     }
 }

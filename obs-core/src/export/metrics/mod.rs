@@ -12,6 +12,7 @@
 //! until it does, and everything else goes on.
 
 mod collector;
+mod divide;
 mod left_out;
 mod meters;
 mod observers;
@@ -20,5 +21,6 @@ mod self_observation;
 mod signal_metrics;
 
 pub(super) use self::collector::Collector;
+pub(super) use self::divide::in_two;
 pub(crate) use self::meters::Meters;
 pub(super) use self::self_observation::OperationDuration;

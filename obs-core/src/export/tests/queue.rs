@@ -33,39 +33,84 @@ fn queue(bytes: usize, items: usize, batch_items: usize) -> Queue {
 
 #[test]
 fn what_matters_less_leaves_room_for_what_matters_more() {
-    let check = |queue: &Queue| {
-        let push = |priority: Priority| queue.push("s", priority, &[priority as u8; 8]);
-        let held = || {
-            let report = account(&[queue.report()], "logs");
-            (report.queued, report.dropped_total())
-        };
-        for (priority, room) in Priority::ALL.into_iter().zip([80, 90, 95, 100]) {
-            while held().0 < room {
-                push(priority);
-            }
-        }
-        assert_eq!(held(), (100, 0));
-        for lesser in [Priority::Debug, Priority::Info, Priority::Warn] {
-            let refused = held().1;
-            push(Priority::Debug);
-            assert_eq!(held(), (100, refused + 1), "{lesser:?}");
-            // As many errors as there are in one segment of the least priority.
-            push(Priority::Error);
-            let gone = held().1 - refused - 1;
-            assert!(gone >= 5 && held().0 == 101 - gone, "{lesser:?}: {gone}");
-            (1..gone).for_each(|_| push(Priority::Error));
-            assert_eq!(held().0, 100);
-        }
-        let dropped = held().1;
-        (0..10).for_each(|_| push(Priority::Error));
-        assert_eq!(held(), (100, dropped + 10));
-        let batch = queue.take(usize::MAX).unwrap();
-        let mut records = batch.segments.iter().flat_map(Segment::records);
-        assert!(records.all(|record| record == [Priority::Error as u8; 8]));
+    let queue = queue(usize::MAX, 100, usize::MAX);
+    let push = |priority: Priority| queue.push("s", priority, &[priority as u8; 8]);
+    let held = || {
+        let report = account(&[queue.report()], "logs");
+        (report.queued, report.dropped_total())
     };
-    check(&queue(usize::MAX, 100, usize::MAX));
-    // Ten bytes with the frame.
-    check(&queue(1_000, usize::MAX, usize::MAX));
+    for (priority, room) in Priority::ALL.into_iter().zip([80, 90, 95, 100]) {
+        let before = held().0;
+        (before..room).for_each(|_| push(priority));
+    }
+    assert_eq!(held(), (100, 0));
+    for lesser in [Priority::Debug, Priority::Info, Priority::Warn] {
+        let refused = held().1;
+        push(Priority::Debug);
+        assert_eq!(held(), (100, refused + 1), "{lesser:?}");
+        // As many errors as there are in one segment of the least priority.
+        push(Priority::Error);
+        let gone = held().1 - refused - 1;
+        assert!(gone >= 5 && held().0 == 101 - gone, "{lesser:?}: {gone}");
+        (1..gone).for_each(|_| push(Priority::Error));
+        assert_eq!(held().0, 100);
+    }
+    let dropped = held().1;
+    (0..10).for_each(|_| push(Priority::Error));
+    assert_eq!(held(), (100, dropped + 10));
+    assert_only_errors(&queue);
+}
+
+#[test]
+fn an_error_takes_the_place_of_little() {
+    let queue = queue(1_000_000, usize::MAX, usize::MAX);
+    let push = |priority: Priority| queue.push("s", priority, &[priority as u8; 1_000]);
+    (0..2_000).for_each(|_| push(Priority::Info));
+    let full = account(&[queue.report()], "logs");
+    assert!((800..900).contains(&full.queued), "{full}");
+    (0..200).for_each(|_| push(Priority::Error));
+    let report = account(&[queue.report()], "logs");
+    let evicted = report.dropped_total() - full.dropped_total();
+    assert!((90..=200).contains(&evicted), "{evicted}");
+    (0..2_000).for_each(|_| push(Priority::Error));
+    assert!(account(&[queue.report()], "logs").held_bytes <= 1_000_000);
+    assert_only_errors(&queue);
+}
+
+#[test]
+fn what_cannot_make_enough_room_drives_out_nothing() {
+    let queue = queue(100_000, usize::MAX, usize::MAX);
+    // Half of it is under way.
+    (0..200).for_each(|_| queue.push("s", Priority::Error, &[0; 400]));
+    let batches: Vec<_> = (0..4).map_while(|_| queue.take(usize::MAX)).collect();
+    (0..10).for_each(|_| queue.push("s", Priority::Info, &[0; 400]));
+    let before = account(&[queue.report()], "logs");
+    queue.push("s", Priority::Error, &[0; 60_000]);
+    let after = account(&[queue.report()], "logs");
+    assert_eq!(after.dropped_total(), before.dropped_total() + 1);
+    assert_eq!((after.queued, batches.len()), (before.queued, 4));
+}
+
+#[test]
+fn many_small_flushes_are_counted_with_what_they_take() {
+    let queue = queue(1_000_000, usize::MAX, usize::MAX);
+    for _ in 0..20_000 {
+        queue.push("s", Priority::Info, &[0; 10]);
+        queue.hurry();
+    }
+    let report = account(&[queue.report()], "logs");
+    assert!(report.queued < 900_000 / 160, "{report}");
+}
+
+fn assert_only_errors(queue: &Queue) {
+    while let Some(batch) = queue.take(usize::MAX) {
+        let mut records = batch.segments.iter().flat_map(Segment::records);
+        let is_error = |record: &[u8]| record.iter().all(|byte| *byte == Priority::Error as u8);
+        assert!(records.all(is_error));
+        drop(records);
+        queue.settle(batch, Outcome::Exported { rejected: 0 });
+    }
+    assert_eq!(queue.report().held_bytes, 0);
 }
 
 #[test]
@@ -127,9 +172,11 @@ fn a_batch_is_divided_between_records() {
         let records = batch.segments.iter().flat_map(Segment::records);
         records.map(|record| record[0]).collect()
     };
-    let [front, back] = queue.take(usize::MAX).unwrap().halves().unwrap();
+    let whole = queue.take(usize::MAX).unwrap();
+    let bytes = whole.bytes;
+    let [front, back] = whole.halves().unwrap();
     assert_eq!((front.items, back.items), (3, 4));
-    assert_eq!(front.bytes + back.bytes, 7 * 5);
+    assert_eq!(front.bytes + back.bytes, bytes);
     assert_eq!(
         [records(&front), records(&back)].concat(),
         [0, 2, 4, 6, 1, 3, 5]
@@ -174,15 +221,18 @@ fn a_batch_has_few_distinct_keys() {
 
 #[test]
 fn what_is_in_flight_counts_towards_the_bounds() {
-    let queue = queue(usize::MAX, 10, usize::MAX);
-    (0..10).for_each(|_| queue.push("s", Priority::Error, b"x"));
+    let queue = queue(usize::MAX, 80, usize::MAX);
+    (0..80).for_each(|_| queue.push("s", Priority::Error, b"x"));
     let batch = queue.take(usize::MAX).unwrap();
     assert_eq!(batch.items, 10);
     queue.push("s", Priority::Error, b"refused");
     queue.settle(batch, Outcome::Exported { rejected: 3 });
     queue.push("s", Priority::Error, b"welcome");
     let report = account(&[queue.report()], "logs");
-    assert_eq!((report.exported, report.rejected, report.queued), (7, 3, 1));
+    assert_eq!(
+        (report.exported, report.rejected, report.queued),
+        (7, 3, 71)
+    );
     assert_eq!(report.dropped["queue_full"], 1);
 }
 
@@ -201,8 +251,8 @@ fn an_abandoned_batch_is_counted_once() {
     (0..5).for_each(|_| queue.push("s", Priority::Info, b"x"));
     let take = || queue.take(usize::MAX).unwrap();
     let (unsent, sent) = (take(), take());
-    queue.begin_request(unsent.items, Arc::default());
-    queue.begin_request(sent.items, Arc::new(AtomicBool::new(true)));
+    queue.begin_request(unsent.items, false, Arc::default());
+    queue.begin_request(sent.items, false, Arc::new(AtomicBool::new(true)));
     queue.abandon();
     // The answers come after all was given up.
     queue.settle(unsent, Outcome::Exported { rejected: 0 });

@@ -64,6 +64,46 @@ fn a_batch_that_fails_while_others_succeed_is_set_aside() {
 }
 
 #[test]
+fn many_bad_batches_stop_no_others_and_the_good_in_them_arrive() {
+    let receiver = Receiver::start();
+    receiver.reply_when(|request| carries(request, "bad").then(|| Reply::status(503)));
+    let settings = [("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "4")];
+    let (exporter, _reports) = start_with(&receiver, &settings);
+    for number in 0..32 {
+        let text = if number % 4 == 0 { "bad" } else { "good" };
+        log(&exporter, text);
+    }
+    let mut good = 24;
+    while receiver.log_count() < good {
+        assert!(good < 10_000, "{}", account(&exporter.status(), "logs"));
+        good += 1;
+        log(&exporter, "good");
+        exporter.flush(Duration::from_millis(20));
+    }
+    receiver.answer_all(200);
+    assert!(exporter.flush(LONG));
+    assert_eq!(taken(&receiver)["bad"], 8);
+    assert!(account(&exporter.shutdown(LONG), "logs").is_lossless());
+}
+
+#[test]
+fn what_was_sent_without_an_answer_is_not_called_unsent() {
+    let receiver = Receiver::start();
+    receiver.reply_all(Reply::ResetTaken);
+    let (exporter, _reports) = start_with(&receiver, &[]);
+    (0..10).for_each(|number| log(&exporter, &number.to_string()));
+    assert!(!exporter.flush(Duration::from_millis(100)));
+    let report = account(&exporter.shutdown(Duration::ZERO), "logs");
+    assert_eq!(
+        report.dropped,
+        BTreeMap::from([("unanswered", 10)]),
+        "{report}"
+    );
+    let times = taken(&receiver).into_values().max().unwrap() as u64;
+    assert!(report.resent_unknown >= (times - 1) * 10, "{report}");
+}
+
+#[test]
 fn a_batch_that_is_always_a_server_error_is_given_up_alone() {
     for status in [400, 500] {
         let receiver = Receiver::start();

@@ -76,8 +76,7 @@ pub(super) fn start_observed(
     settings.observes_itself = observes_itself;
     let reports = Reports::default();
     let resource = [("service.name".to_owned(), "kitchen".to_owned())];
-    let exporter =
-        Exporter::start(settings, &resource, &Redactor::new(), reports.report()).unwrap();
+    let exporter = Exporter::start(settings, &resource, &Redactor::new(), reports.report());
     (exporter, reports)
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Collected, Limited};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 use opentelemetry_proto::tonic::collector::metrics::v1::{
@@ -46,9 +46,10 @@ pub(super) async fn read(response: Response<Incoming>, target: &Target) -> Answe
         .and_then(Result::ok)
         .map(Collected::to_bytes)
         .unwrap_or_default();
-    let is_page = header(&head.headers, CONTENT_TYPE).starts_with("text/html");
+    let kind = header(&head.headers, CONTENT_TYPE).to_ascii_lowercase();
+    let is_page = kind.contains("html") || body.trim_ascii_start().starts_with(b"<");
     if head.status.is_success() && !is_page {
-        return taken(body);
+        return taken(&body);
     }
     if let Some(failure) = Failure::of_answer(head.status, &body, target) {
         return Answer::Failed(failure);
@@ -64,10 +65,17 @@ pub(super) async fn read(response: Response<Incoming>, target: &Target) -> Answe
     }
 }
 
-fn taken(body: Bytes) -> Answer {
+fn taken(body: &[u8]) -> Answer {
     // The responses of the three signals have the same form on the wire.
-    let response = ExportMetricsServiceResponse::decode(body).ok();
-    let partial = response.and_then(|response| response.partial_success);
+    let Ok(response) = ExportMetricsServiceResponse::decode(body) else {
+        // Success all the same, by its status; but it may be JSON that says what was rejected.
+        return Answer::Taken {
+            rejected: 0,
+            message: String::from_utf8_lossy(body).into_owned(),
+            is_suspect: false,
+        };
+    };
+    let partial = response.partial_success;
     let is_suspect = partial == Some(ExportMetricsPartialSuccess::default());
     let partial = partial.unwrap_or_default();
     Answer::Taken {

@@ -107,7 +107,15 @@ impl Transport {
             heard: heard(connection),
         };
         let answer = match answered {
-            Ok(Ok(response)) => answer::read(response, target).await,
+            Ok(Ok(response)) => match answer::read(response, target).await {
+                // Nobody can take what has not been sent.
+                Answer::Taken { .. } if !sent.load(Ordering::Acquire) => Answer::Failed(Failure {
+                    cause: "it answered before the request was sent".to_owned(),
+                    remedy: None,
+                    may_have_arrived: false,
+                }),
+                answer => answer,
+            },
             Ok(Err(error)) => Answer::Failed(Failure::of_error(&error, &attempt(&connection))),
             Err(_) => Answer::Failed(Failure::of_silence(&attempt(&connection))),
         };

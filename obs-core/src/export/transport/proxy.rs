@@ -43,7 +43,7 @@ impl Proxy {
     }
 
     /// The value of `Proxy-Authorization`.
-    pub(super) fn authorization(&self) -> Option<&HeaderValue> {
+    pub(in crate::export) fn authorization(&self) -> Option<&HeaderValue> {
         self.authorization.as_ref()
     }
 

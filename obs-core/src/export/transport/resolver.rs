@@ -2,11 +2,14 @@
 
 use std::error::Error;
 use std::future::Future;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
-use std::{fmt, io, net::SocketAddr, vec};
+use std::{fmt, io, thread, vec};
 
-use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
+use hyper_util::client::legacy::connect::dns::Name;
+use tokio::sync::oneshot;
 use tower_service::Service;
 
 /// Looks names up.
@@ -42,8 +45,7 @@ impl Service<Name> for Resolver {
     fn call(&mut self, name: Name) -> Self::Future {
         match self {
             Self::System => Box::pin(async move {
-                let found = GaiResolver::new().call(name.clone()).await;
-                let found = found.map(|addresses| addresses.collect::<Vec<_>>());
+                let found = look_up(&name).await;
                 LookupError::check(&name, found)
             }),
             #[cfg(all(test, feature = "testing"))]
@@ -54,6 +56,45 @@ impl Service<Name> for Resolver {
         }
     }
 }
+
+/// Asks the system, which blocks, on a thread of its own. Not one of the runtime's: it panics where
+/// the system has no thread to give.
+async fn look_up(name: &Name) -> io::Result<Vec<SocketAddr>> {
+    let (tell, found) = oneshot::channel();
+    let (turn, name) = (Turn::take()?, name.clone());
+    let ask = move || {
+        let found = (name.as_str(), 0).to_socket_addrs();
+        drop(turn);
+        // Nobody listens any more when time was up.
+        let _gone = tell.send(found.map(Iterator::collect));
+    };
+    thread::Builder::new()
+        .name("obs-resolve".to_owned())
+        .spawn(ask)?;
+    found.await.map_err(io::Error::other)?
+}
+
+/// One of the lookups that may be under way: those that hang must not gather others.
+struct Turn;
+
+impl Turn {
+    fn take() -> io::Result<Self> {
+        let turn = Self;
+        match LOOKUPS.fetch_add(1, Ordering::AcqRel) {
+            0..MAX_LOOKUPS => Ok(turn),
+            _ => Err(io::Error::other("earlier lookups have not come back")),
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        LOOKUPS.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+static LOOKUPS: AtomicUsize = AtomicUsize::new(0);
+const MAX_LOOKUPS: usize = 8;
 
 /// A name has no address.
 #[derive(Debug)]

@@ -116,6 +116,16 @@ async fn a_body_that_was_not_read_has_not_arrived() {
     assert!(!failure.may_have_arrived);
 }
 
+#[tokio::test]
+async fn a_success_that_comes_before_the_body_was_sent_is_none() {
+    let hasty = listen(|mut stream| async move {
+        read_head(&mut stream).await;
+        finish(&mut stream, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
+    });
+    let failure = failed(send(hasty.await, "30000", large()).await);
+    assert!(!failure.may_have_arrived, "{failure:?}");
+}
+
 async fn answer(bytes: &'static [u8]) -> Answer {
     let address = listen(move |mut stream| async move {
         read_request(&mut stream).await;

@@ -1,25 +1,38 @@
-//! Divides a request of metrics that a server finds too large.
+//! Divides requests of metrics that are, or that a server finds, too large.
 
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::metrics::v1::{Metric, metric::Data};
 use prost::Message as _;
 
-use super::batch::Batch;
-use super::segment::Segment;
+use crate::export::batch::{Batch, share_out};
+use crate::export::segment::Segment;
+
+/// The bodies of requests of at most so many bytes, as far as data points can be divided, with the
+/// number of points in each.
+pub(super) fn bodies(
+    mut request: ExportMetricsServiceRequest,
+    most_bytes: usize,
+) -> Vec<(Vec<u8>, usize)> {
+    if request.encoded_len() > most_bytes
+        && let Some(halves) = halves(&mut request)
+    {
+        let [front, back] = halves.map(|half| bodies(half, most_bytes));
+        return [front, back].concat();
+    }
+    let points = metrics_of(&mut request).map(|metric| points(metric)).sum();
+    vec![(request.encode_to_vec(), points)]
+}
 
 /// Two batches with half of the metrics each, or with half of the data points of a single metric.
-pub(super) fn metrics(batch: Batch) -> Result<[Batch; 2], Batch> {
-    let halves = match batch.segments.as_slice() {
-        [segment] => ExportMetricsServiceRequest::decode(segment.bytes.clone())
-            .ok()
-            .and_then(halves)
-            .map(|halves| (halves, segment.clone())),
-        _ => None,
-    };
-    let Some((halves, segment)) = halves else {
+pub(in crate::export) fn in_two(batch: Batch) -> Result<[Batch; 2], Batch> {
+    let [segment] = batch.segments.as_slice() else {
         return Err(batch);
     };
-    let [front, back] = halves.map(|mut half| {
+    let request = ExportMetricsServiceRequest::decode(segment.bytes.clone());
+    let Some(halves) = request.ok().and_then(|mut request| halves(&mut request)) else {
+        return Err(batch);
+    };
+    let mut halves = halves.map(|mut half| {
         let items = metrics_of(&mut half).map(|metric| points(metric)).sum();
         Batch::new(vec![Segment {
             items,
@@ -27,34 +40,24 @@ pub(super) fn metrics(batch: Batch) -> Result<[Batch; 2], Batch> {
             ..segment.clone()
         }])
     });
-    // What stood around the metrics is there twice now; the account knows it once.
-    let bytes = front.bytes.min(batch.bytes);
-    let rest = batch.bytes - bytes;
-    Ok([
-        Batch { bytes, ..front },
-        Batch {
-            bytes: rest,
-            ..back
-        },
-    ])
+    share_out(batch.bytes, &mut halves);
+    Ok(halves)
 }
 
-fn halves(mut front: ExportMetricsServiceRequest) -> Option<[ExportMetricsServiceRequest; 2]> {
-    let count = metrics_of(&mut front).count();
+/// None if there is a single point, or none.
+fn halves(request: &mut ExportMetricsServiceRequest) -> Option<[ExportMetricsServiceRequest; 2]> {
+    let count = metrics_of(request).count();
+    if count == 0 || (count == 1 && metrics_of(request).all(|metric| points(metric) < 2)) {
+        return None;
+    }
+    let mut front = std::mem::take(request);
     let mut back = front.clone();
-    match count {
-        0 => return None,
-        1 => {
-            if metrics_of(&mut front).all(|metric| points(metric) < 2) {
-                return None;
-            }
-            metrics_of(&mut front).for_each(|metric| keep_half(metric, true));
-            metrics_of(&mut back).for_each(|metric| keep_half(metric, false));
-        }
-        _ => {
-            keep(&mut front, |place| place < count / 2);
-            keep(&mut back, |place| place >= count / 2);
-        }
+    if count == 1 {
+        metrics_of(&mut front).for_each(|metric| keep_half(metric, true));
+        metrics_of(&mut back).for_each(|metric| keep_half(metric, false));
+    } else {
+        keep(&mut front, |place| place < count / 2);
+        keep(&mut back, |place| place >= count / 2);
     }
     Some([front, back])
 }
