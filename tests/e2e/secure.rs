@@ -71,6 +71,16 @@ fn a_private_authority_is_trusted_by_a_variable() {
 }
 
 #[test]
+fn the_authorities_of_the_system_are_trusted_without_a_variable_of_telemetry() {
+    let secured = Secured::start("localhost");
+    let authority = secured.authority.write(&secured.folder, "system.pem");
+    let setup = secured.setup("localhost");
+    let setup = setup.without("OTEL_EXPORTER_OTLP_CERTIFICATE");
+    // Where a system keeps them is told by this, as to OpenSSL.
+    secured.assert_receives_from(&setup.var("SSL_CERT_FILE", authority));
+}
+
+#[test]
 fn a_client_shows_its_certificate_by_variables() {
     let clients = Authority::new();
     let secured = Secured::for_clients_of("localhost", Some(&clients));

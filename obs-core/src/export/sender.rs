@@ -2,9 +2,9 @@
 //!
 //! Several requests are under way while the server answers. Once one fails for a reason that may
 //! pass, the others stop and a single one tries, after pauses that grow: a server that comes back
-//! is not met by everything at once. Each try takes another batch than the last, so that one batch
-//! that a server cannot bear does not pass for an outage; a batch that keeps failing while others
-//! succeed is set aside.
+//! is not met by everything at once. Tries give other batches their turn, so that one that a server
+//! cannot bear does not pass for an outage; a batch that keeps failing while others succeed is
+//! halved until the record at fault is alone, and that is set aside.
 
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
