@@ -28,6 +28,7 @@ mod openobserve;
 mod queue;
 mod reporter;
 mod retry;
+mod scheduler;
 mod segment;
 mod sender;
 mod settings;
