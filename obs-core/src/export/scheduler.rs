@@ -162,7 +162,7 @@ impl Scheduler {
         let now = Instant::now();
         let due = self.sender.queue.due_in().map(|delay| now + delay);
         let next = if self.pause.is_some() && !self.under_way.is_empty() {
-            due?
+            due.filter(|_| self.again.len() < MAX_AGAIN)?
         } else {
             let again = self.again.front().map(|_| now);
             let aside = self.aside.iter().map(|(until, _)| *until).min();
@@ -228,9 +228,11 @@ impl Scheduler {
     /// themselves, so that others must have their turn; small ones, once there are several.
     fn probe(&mut self) -> Option<Attempt> {
         let again = self.again.len();
+        // Beside a request of one that failed, it takes no other's turn.
+        let has_turn = !self.under_way.is_empty() || self.tries.is_multiple_of(2);
         if again < self.most_requests() {
             self.fresh(self.most_bytes)
-        } else if again < MAX_AGAIN && self.tries.is_multiple_of(2) {
+        } else if again < MAX_AGAIN && has_turn {
             self.fresh(self.most_bytes.min(PROBE_BYTES))
         } else {
             None
