@@ -191,12 +191,13 @@ impl Scheduler {
         self.hurries = hurries;
         let now = Instant::now();
         // Who flushes all the time must not ask a server all the time that does not answer.
-        let soonest = self
-            .failed_at
-            .map_or(now, |at| now.max(at + self.sender.retry.first));
+        let first = self.sender.retry.first;
+        let soonest = self.failed_at.map_or(now, |at| now.max(at + first));
         self.pause = self.pause.map(|pause| pause.min(soonest));
         self.asked = self.asked.map(|asked| asked.min(soonest));
-        self.aside.iter_mut().for_each(|(until, _)| *until = now);
+        for (until, attempt) in &mut self.aside {
+            *until = (*until).min(now.max(attempt.sent_at + first));
+        }
     }
 
     /// The batch to send now, if any.
@@ -472,6 +473,7 @@ impl Scheduler {
             Ok(halves) => {
                 for half in halves {
                     self.again.push_back(Attempt {
+                        server_errors: attempt.server_errors,
                         strikes: MAX_STRIKES - 1,
                         taken_before: Some(self.taken),
                         may_have_arrived: attempt.may_have_arrived,
