@@ -4,12 +4,16 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Instant;
 
+use hyper::body::Bytes;
+
 use super::backlog::Amount;
 use super::segment::Segment;
 
 /// The records of one request.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Batch {
+    /// The encoded `Resource` of the process that recorded them, where that is not this one.
+    pub(super) resource: Option<Bytes>,
     /// In the order of their scopes, and within a scope in the order in which they came.
     pub(super) segments: Vec<Segment>,
     pub(super) items: usize,
@@ -22,10 +26,16 @@ impl Batch {
         // The sort is stable: records of a scope keep their order.
         segments.sort_by(|a, b| a.scope.cmp(&b.scope));
         Self {
+            resource: None,
             items: segments.iter().map(|segment| segment.items).sum(),
             bytes: segments.iter().map(|segment| segment.amount().bytes).sum(),
             segments,
         }
+    }
+
+    /// The same records as those of another process.
+    pub(super) fn of(self, resource: Option<Bytes>) -> Self {
+        Self { resource, ..self }
     }
 
     pub(super) fn amount(&self) -> Amount {
@@ -59,7 +69,7 @@ impl Batch {
             }
             back.push(segment);
         }
-        let mut halves = [Self::new(front), Self::new(back)];
+        let mut halves = [front, back].map(|half| Self::new(half).of(self.resource.clone()));
         share_out(self.bytes, &mut halves);
         Ok(halves)
     }
@@ -70,6 +80,7 @@ impl Batch {
         let hasher = RandomState::new();
         let mut batches = Vec::new();
         let mut segments = Vec::new();
+        let part = |segments| Self::new(segments).of(self.resource.clone());
         let mut known: HashSet<u64> = HashSet::new();
         let mut fresh: Vec<u64> = Vec::new();
         for mut segment in self.segments {
@@ -83,7 +94,7 @@ impl Batch {
                     if fitting > 0 {
                         segments.push(segment.split_front(fitting));
                     }
-                    batches.push(Self::new(std::mem::take(&mut segments)));
+                    batches.push(part(std::mem::take(&mut segments)));
                     known.clear();
                     fitting = 0;
                     fresh.clear();
@@ -94,7 +105,7 @@ impl Batch {
             }
             segments.push(segment);
         }
-        batches.push(Self::new(segments));
+        batches.push(part(segments));
         share_out(self.bytes, &mut batches);
         batches
     }

@@ -15,12 +15,13 @@ use opentelemetry_proto::tonic::common::v1::{
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use prost::Message;
 
+use super::batch::Batch;
 use super::segment::{Segment, push_varint, varint_len};
 
-/// What stands around the records of every batch: the resource, encoded once.
+/// What stands around the records of every batch of this process: the resource, encoded once.
 #[derive(Clone, Debug)]
 pub(super) struct Envelope {
-    resource: Vec<u8>,
+    resource: Bytes,
 }
 
 impl Envelope {
@@ -38,13 +39,17 @@ impl Envelope {
             ..Resource::default()
         };
         Self {
-            resource: resource.encode_to_vec(),
+            resource: resource.encode_to_vec().into(),
         }
     }
 
     /// An export request with one resource and one entry for each scope, in pieces: the segments
     /// are not copied, unless they are small. They stand in the order of their scopes.
-    pub(super) fn wrap(&self, segments: &[Segment]) -> Vec<Bytes> {
+    pub(super) fn wrap(&self, batch: &Batch) -> Vec<Bytes> {
+        let Batch {
+            resource, segments, ..
+        } = batch;
+        let resource = resource.as_ref().unwrap_or(&self.resource);
         let groups: Vec<(Vec<u8>, &[Segment])> = segments
             .chunk_by(|a, b| a.scope == b.scope)
             .map(|group| (scope_of(group), group))
@@ -53,15 +58,15 @@ impl Envelope {
             let records: usize = group.iter().map(|segment| segment.bytes.len()).sum();
             field_len(scope.len()) + records
         };
-        let total = field_len(self.resource.len())
+        let total = field_len(resource.len())
             + groups
                 .iter()
                 .map(|group| field_len(group_len(group)))
                 .sum::<usize>();
         let mut pieces = Pieces::default();
         push_field(&mut pieces.small, RESOURCE_ENTRY, total);
-        push_field(&mut pieces.small, RESOURCE, self.resource.len());
-        pieces.small.extend_from_slice(&self.resource);
+        push_field(&mut pieces.small, RESOURCE, resource.len());
+        pieces.small.extend_from_slice(resource);
         for group in &groups {
             push_field(&mut pieces.small, SCOPE_ENTRY, group_len(group));
             let (scope, segments) = group;

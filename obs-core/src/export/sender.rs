@@ -40,7 +40,7 @@ impl Sender {
             let bodies = batch.segments.iter().map(|segment| segment.bytes.clone());
             bodies.collect()
         } else {
-            self.envelope.wrap(&batch.segments)
+            self.envelope.wrap(batch)
         };
         if !self.target.gzip {
             return Payload::new(pieces);

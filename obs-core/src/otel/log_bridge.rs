@@ -30,11 +30,7 @@ impl LogProcessor for LogBridge {
             return;
         };
         let mut record = proto::LogRecord::from(&*record);
-        let redactor = self.pipeline.rules.redactor();
-        if let Some(body) = &mut record.body {
-            redact::value(redactor, body);
-        }
-        redact::attributes(redactor, &mut record.attributes);
+        redact::log_record(self.pipeline.rules.redactor(), &mut record);
         let priority = match record.severity_number {
             17.. => Priority::Error,
             13..17 => Priority::Warn,

@@ -5,6 +5,34 @@ use std::borrow::Cow;
 use obs_redact::{REDACTED, Redactor};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
+use opentelemetry_proto::tonic::trace::v1::Span;
+
+/// Redacts everything in a span that a program may have filled.
+pub(crate) fn span(redactor: &Redactor, span: &mut Span) {
+    text(redactor, &mut span.name);
+    text(redactor, &mut span.trace_state);
+    attributes(redactor, &mut span.attributes);
+    for event in &mut span.events {
+        text(redactor, &mut event.name);
+        attributes(redactor, &mut event.attributes);
+    }
+    for link in &mut span.links {
+        text(redactor, &mut link.trace_state);
+        attributes(redactor, &mut link.attributes);
+    }
+    if let Some(status) = &mut span.status {
+        text(redactor, &mut status.message);
+    }
+}
+
+/// Redacts everything in a log record that a program may have filled.
+pub(crate) fn log_record(redactor: &Redactor, record: &mut LogRecord) {
+    if let Some(body) = &mut record.body {
+        any(redactor, body, DEPTH);
+    }
+    attributes(redactor, &mut record.attributes);
+}
 
 /// Redacts attributes by name and by value.
 pub(crate) fn attributes(redactor: &Redactor, attributes: &mut [KeyValue]) {
@@ -18,13 +46,8 @@ pub(crate) fn attributes(redactor: &Redactor, attributes: &mut [KeyValue]) {
     }
 }
 
-/// Redacts a value of any shape by what it holds.
-pub(crate) fn value(redactor: &Redactor, value: &mut AnyValue) {
-    any(redactor, value, DEPTH);
-}
-
 /// Redacts text in place.
-pub(crate) fn text(redactor: &Redactor, text: &mut String) {
+fn text(redactor: &Redactor, text: &mut String) {
     if let Cow::Owned(redacted) = redactor.redact_text(text) {
         *text = redacted;
     }

@@ -41,21 +41,7 @@ impl SpanProcessor for SpanBridge {
         let scope = span.instrumentation_scope.name().to_owned();
         let failed = matches!(span.status, opentelemetry::trace::Status::Error { .. });
         let mut span = proto::Span::from(span);
-        let redactor = self.pipeline.rules.redactor();
-        redact::text(redactor, &mut span.name);
-        redact::text(redactor, &mut span.trace_state);
-        redact::attributes(redactor, &mut span.attributes);
-        for event in &mut span.events {
-            redact::text(redactor, &mut event.name);
-            redact::attributes(redactor, &mut event.attributes);
-        }
-        for link in &mut span.links {
-            redact::text(redactor, &mut link.trace_state);
-            redact::attributes(redactor, &mut link.attributes);
-        }
-        if let Some(status) = &mut span.status {
-            redact::text(redactor, &mut status.message);
-        }
+        redact::span(self.pipeline.rules.redactor(), &mut span);
         let priority = if failed {
             Priority::Error
         } else {

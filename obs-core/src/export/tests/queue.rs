@@ -282,7 +282,7 @@ fn records_keep_their_order_within_a_scope() {
     let mut seen: [usize; 2] = [0; 2];
     while let Some(batch) = queue.take(usize::MAX) {
         assert!(batch.items <= 1_000);
-        let body = envelope.wrap(&batch.segments).concat();
+        let body = envelope.wrap(&batch).concat();
         let request = ExportLogsServiceRequest::decode(body.as_slice()).unwrap();
         let [entry] = request.resource_logs.as_slice() else {
             panic!("one resource")
@@ -304,7 +304,7 @@ fn records_keep_their_order_within_a_scope() {
 #[test]
 fn an_empty_batch_is_a_valid_request() {
     let resource = [("service.name".to_owned(), "kitchen".to_owned())];
-    let body = Envelope::new(&resource).wrap(&[]);
+    let body = Envelope::new(&resource).wrap(&Batch::new(Vec::new()));
     let request = ExportLogsServiceRequest::decode(body.concat().as_slice()).unwrap();
     assert_eq!(
         request.resource_logs[0]
