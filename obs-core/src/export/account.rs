@@ -26,8 +26,9 @@ pub struct SignalReport {
     /// could hold it; `expired`: could not be sent in time; `undeliverable`: the server kept
     /// failing at it while it took others; `superseded`: newer data points of the same metrics
     /// came; `shutdown`: not sent when time was up; `unanswered`: sent, but not answered when time
-    /// was up, so that the server may have it; `after_shutdown`: came too late; `internal`: lost to
-    /// a defect of the sender.
+    /// was up, so that the server may have it; `after_shutdown`: came too late; `spool_full`: made
+    /// room on disk for newer ones; `corrupt`: could not be read from the disk again; `internal`:
+    /// lost to a defect of the sender.
     pub dropped: BTreeMap<&'static str, u64>,
     /// Records that wait to be sent.
     pub queued: u64,
@@ -105,11 +106,13 @@ pub(super) enum Reason {
     Shutdown,
     Unanswered,
     AfterShutdown,
+    SpoolFull,
+    Corrupt,
     Internal,
 }
 
 impl Reason {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::QueueFull,
         Self::TooLarge,
         Self::Expired,
@@ -118,6 +121,8 @@ impl Reason {
         Self::Shutdown,
         Self::Unanswered,
         Self::AfterShutdown,
+        Self::SpoolFull,
+        Self::Corrupt,
         Self::Internal,
     ];
 
@@ -131,6 +136,8 @@ impl Reason {
             Self::Shutdown => "shutdown",
             Self::Unanswered => "unanswered",
             Self::AfterShutdown => "after_shutdown",
+            Self::SpoolFull => "spool_full",
+            Self::Corrupt => "corrupt",
             Self::Internal => "internal",
         }
     }
@@ -160,6 +167,8 @@ impl Ledger {
                 | Reason::TooLarge
                 | Reason::Expired
                 | Reason::Undeliverable
+                | Reason::SpoolFull
+                | Reason::Corrupt
                 | Reason::Internal
         ) {
             self.untold += count;

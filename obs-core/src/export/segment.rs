@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hyper::body::Bytes;
+use prost::Message;
 
 use super::Priority;
 use super::backlog::Amount;
@@ -27,6 +28,28 @@ impl Segment {
     /// What a segment takes in memory beside its records, about: a program that flushes after each
     /// record makes one for each.
     pub(super) const OVERHEAD: usize = 160;
+
+    /// Records that were decoded, framed again.
+    pub(super) fn of_messages<M: Message>(scope: &str, records: &[M], since: Instant) -> Self {
+        let length: usize = records
+            .iter()
+            .map(Message::encoded_len)
+            .map(|length| 1 + varint_len(length) + length)
+            .sum();
+        let mut bytes = Vec::with_capacity(length);
+        for record in records {
+            bytes.push(RECORD_TAG);
+            // A vector has room for everything.
+            let _always = record.encode_length_delimited(&mut bytes);
+        }
+        Self {
+            scope: Arc::from(scope),
+            bytes: bytes.into(),
+            items: records.len(),
+            since,
+            generation: 0,
+        }
+    }
 
     /// What the queue counts for it.
     pub(super) fn amount(&self) -> Amount {
