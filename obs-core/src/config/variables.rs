@@ -33,10 +33,6 @@ pub const NOT_HONOURED: &[(&str, &str)] = &[
     ("OBS_KEEP", KEEPING),
     ("OBS_KEEP_RATE", KEEPING),
     ("OBS_KEEP_SLOW", KEEPING),
-    (
-        "OBS_SPOOL_DIR",
-        "what waits to be sent is kept in memory only, for now",
-    ),
     ("OTEL_ATTRIBUTE_COUNT_LIMIT", LIMITS),
     ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", LIMITS),
     ("OTEL_BLRP_EXPORT_TIMEOUT", PATIENCE),
@@ -313,6 +309,24 @@ const OTLP: &[Variable] = &[
         "a size, at least 64k",
         "32m",
         "How many bytes of each signal may wait, with what is under way.",
+    ),
+    variable(
+        "OBS_SPOOL_DIR",
+        "a folder of its own, or off",
+        "unset: they wait in memory only",
+        "Where spans and log records wait on disk that cannot be sent. Several processes may share it.",
+    ),
+    variable(
+        "OBS_SPOOL_SIZE",
+        "a size, at least 1m",
+        "256m",
+        "How many bytes one process may keep there; the oldest records make room for newer ones.",
+    ),
+    variable(
+        "OBS_SPOOL_MAX_AGE",
+        "a duration",
+        "270min, because OpenObserve refuses what is older than 5 h",
+        "Older records are dropped.",
     ),
     variable(
         "OTEL_{BSP,BLRP}_MAX_QUEUE_SIZE",

@@ -1,0 +1,100 @@
+//! What the environment says about the spool.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::config::Reader;
+
+/// Where the spool lies and how much it may hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// Absolute: a program may change its working folder.
+    pub(crate) dir: PathBuf,
+    /// What the files of one process may take, those that it took over included.
+    pub(crate) bytes: u64,
+    /// Older records are dropped.
+    pub(crate) max_age: Duration,
+}
+
+impl Settings {
+    /// Reads `OBS_SPOOL_*`; none where nothing is to be spooled.
+    pub(crate) fn read(reader: &Reader<'_>) -> Option<Self> {
+        // Read in any case: a mistake is told also where it does no harm yet.
+        let (bytes, max_age) = (read_bytes(reader), read_max_age(reader));
+        let dir = reader.text(DIR).filter(|text| *text != "off")?;
+        Some(Self {
+            dir: std::path::absolute(dir).unwrap_or_else(|_| PathBuf::from(dir)),
+            bytes,
+            max_age,
+        })
+    }
+}
+
+fn read_bytes(reader: &Reader<'_>) -> u64 {
+    let bytes = reader.bytes(SIZE, DEFAULT_BYTES);
+    if bytes >= LEAST_BYTES {
+        return bytes;
+    }
+    let least = format!("{}m", LEAST_BYTES / MIB);
+    let expected = format!("at least {least}");
+    reader.problem(SIZE, &bytes.to_string(), &expected, &least);
+    LEAST_BYTES
+}
+
+fn read_max_age(reader: &Reader<'_>) -> Duration {
+    let max_age = reader.duration(MAX_AGE, DEFAULT_MAX_AGE);
+    if !max_age.is_zero() {
+        return max_age;
+    }
+    reader.problem(MAX_AGE, "0", "a duration above 0", "270min");
+    DEFAULT_MAX_AGE
+}
+
+const DIR: &str = "OBS_SPOOL_DIR";
+const SIZE: &str = "OBS_SPOOL_SIZE";
+const MAX_AGE: &str = "OBS_SPOOL_MAX_AGE";
+const MIB: u64 = 1024 * 1024;
+/// At 100 bytes a record, compressed, two and a half million records.
+const DEFAULT_BYTES: u64 = 256 * MIB;
+/// Less does not hold a single large request beside others.
+const LEAST_BYTES: u64 = MIB;
+/// `OpenObserve` refuses what is older than 5 h.
+const DEFAULT_MAX_AGE: Duration = Duration::from_mins(270);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Env;
+
+    fn read(pairs: &[(&str, &str)]) -> (Option<Settings>, usize) {
+        let env = Env::from_pairs(pairs.iter().copied());
+        let reader = Reader::new(&env);
+        let settings = Settings::read(&reader);
+        (settings, reader.into_problems().len())
+    }
+
+    #[test]
+    fn there_is_no_spool_unless_a_folder_is_named() {
+        assert_eq!(read(&[]), (None, 0));
+        assert_eq!(read(&[(DIR, "off")]), (None, 0));
+        let (settings, problems) = read(&[(DIR, "data/spool")]);
+        let settings = settings.unwrap();
+        assert_eq!(problems, 0);
+        assert!(settings.dir.is_absolute() && settings.dir.ends_with("data/spool"));
+        assert_eq!(settings.bytes, 256 << 20);
+        assert_eq!(settings.max_age, Duration::from_secs(16_200));
+    }
+
+    #[test]
+    fn bounds_that_hold_nothing_are_mistakes() {
+        let (settings, problems) = read(&[(DIR, "/spool"), (SIZE, "10k"), (MAX_AGE, "0")]);
+        let settings = settings.unwrap();
+        assert_eq!(problems, 2);
+        assert_eq!(settings.bytes, 1 << 20);
+        assert_eq!(settings.max_age, DEFAULT_MAX_AGE);
+        let (settings, problems) = read(&[(DIR, "/spool"), (SIZE, "1m"), (MAX_AGE, "2h")]);
+        let settings = settings.unwrap();
+        assert_eq!((problems, settings.bytes), (0, 1 << 20));
+        assert_eq!(settings.max_age, Duration::from_hours(2));
+    }
+}

@@ -1,0 +1,11 @@
+//! The spool with real files.
+
+mod adoption;
+mod bounds;
+mod damage;
+mod inspection;
+mod ownership;
+mod roundtrip;
+mod sequences;
+mod support;
+mod trouble;
