@@ -1,5 +1,6 @@
 //! Assembles a pipeline from the program's choices and the environment.
 
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -78,6 +79,7 @@ pub struct Builder {
     stream: Stream,
     announce: bool,
     layers: Vec<Box<dyn Layer<Registry> + Send + Sync>>,
+    spool_dir: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for Builder {
@@ -103,6 +105,7 @@ impl Builder {
             stream: Stream::Stdout,
             announce: true,
             layers: Vec::new(),
+            spool_dir: None,
         }
     }
 
@@ -137,6 +140,15 @@ impl Builder {
     /// and end.
     pub fn quiet(mut self) -> Self {
         self.announce = false;
+        self
+    }
+
+    /// Keeps on disk, in this folder, what cannot be sent, unless `OBS_SPOOL_DIR` names another one
+    /// or is `off`. Does nothing without the `otlp` feature.
+    ///
+    /// See `docs/delivery.md`: what it survives, how much room it takes, who may read it.
+    pub fn spool_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.spool_dir = Some(folder.into());
         self
     }
 
@@ -269,7 +281,7 @@ impl Builder {
         let outputs = LogOutputs::open(&settings, &reader, environment, &identity);
         let rules = NameRules::new(redactor);
         #[cfg(feature = "otlp")]
-        let export = crate::export::Settings::read(&reader);
+        let export = crate::export::Settings::read(&reader, self.spool_dir.as_deref());
         check_server_settings(&reader);
         reader.refuse(NOT_HONOURED);
         let problems = reader.into_problems();

@@ -187,11 +187,21 @@ impl Pipeline {
         };
         let metrics = endpoint(Signal::Metrics)
             .map_or_else(|| off.to_owned(), |endpoint| format!("to {endpoint}"));
-        vec![
+        let mut lines = vec![
             format!("logs: {logs}"),
             format!("traces: {traces}"),
             format!("metrics: {metrics}"),
-        ]
+        ];
+        let is_spoolable = [Signal::Logs, Signal::Traces].map(endpoint) != [None, None];
+        match self.exporter.as_ref().and_then(Exporter::spool) {
+            Some(spool) => lines.push(format!("spool: {spool}")),
+            None if is_spoolable => lines.push(
+                "spool: off; set OBS_SPOOL_DIR to a folder that survives outages and restarts"
+                    .to_owned(),
+            ),
+            None => {}
+        }
+        lines
     }
 }
 

@@ -52,14 +52,31 @@ impl ShutdownReport {
     /// Whether everything that was recorded has been written and accepted by the backend.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        let lines = self.lines_written
-            && self.log_lines.dropped_full == 0
-            && self.log_lines.dropped_failed == 0;
         #[cfg(feature = "otlp")]
         let sent = self.signals.iter().all(SignalReport::is_complete);
         #[cfg(not(feature = "otlp"))]
         let sent = true;
-        lines && sent
+        self.has_all_lines() && sent
+    }
+
+    /// Whether everything that was recorded has been written, and accepted by the backend or left
+    /// on disk for the next start.
+    #[must_use]
+    pub fn is_lossless(&self) -> bool {
+        #[cfg(feature = "otlp")]
+        let kept = self.signals.iter().all(SignalReport::is_lossless);
+        #[cfg(not(feature = "otlp"))]
+        let kept = true;
+        self.has_all_lines() && kept
+    }
+
+    fn has_all_lines(&self) -> bool {
+        let LineCounts {
+            dropped_full,
+            dropped_failed,
+            ..
+        } = self.log_lines;
+        self.lines_written && dropped_full == 0 && dropped_failed == 0
     }
 }
 

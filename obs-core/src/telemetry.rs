@@ -233,10 +233,12 @@ impl Pipeline {
                 self.say_here(Level::INFO, &format!("telemetry ended: {report}"));
             }
         } else {
-            self.say_here(
-                Level::WARN,
-                &format!("telemetry ended with losses: {report}"),
-            );
+            let (level, how) = if report.is_lossless() {
+                (Level::INFO, "; the next start sends what is on disk")
+            } else {
+                (Level::WARN, " with losses")
+            };
+            self.say_here(level, &format!("telemetry ended{how}: {report}"));
         }
         // The line above and what came meanwhile is little; it is not worth losing.
         let left = timeout.saturating_sub(started.elapsed()).max(MIN_CLOSE);

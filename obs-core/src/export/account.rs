@@ -8,7 +8,8 @@ use super::limits::Limits;
 
 /// What became of the records of one signal, on a consistent snapshot.
 ///
-/// `accepted` is always `exported + rejected + dropped + queued + in_flight`.
+/// `accepted + recovered` is always
+/// `exported + rejected + spooled + dropped + queued + in_flight`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SignalReport {
@@ -16,6 +17,8 @@ pub struct SignalReport {
     pub signal: &'static str,
     /// Records handed to the exporter: spans, log records or data points.
     pub accepted: u64,
+    /// Records that earlier processes left on disk and that this one took over.
+    pub recovered: u64,
     /// Records that the server took.
     pub exported: u64,
     /// Records that the server refused for good.
@@ -26,14 +29,16 @@ pub struct SignalReport {
     /// could hold it; `expired`: could not be sent in time; `undeliverable`: the server kept
     /// failing at it while it took others; `superseded`: newer data points of the same metrics
     /// came; `shutdown`: not sent when time was up; `unanswered`: sent, but not answered when time
-    /// was up, so that the server may have it; `after_shutdown`: came too late; `spool_full`: made
-    /// room on disk for newer ones; `corrupt`: could not be read from the disk again; `internal`:
-    /// lost to a defect of the sender.
+    /// was up, so that the server may have it; `after_shutdown`: came too late; `spool_full`: the
+    /// oldest on disk, where newer ones needed the room; `corrupt`: damaged on disk; `internal`: lost
+    /// to a defect of the sender.
     pub dropped: BTreeMap<&'static str, u64>,
     /// Records that wait to be sent.
     pub queued: u64,
     /// Records in requests that are under way or about to be repeated.
     pub in_flight: u64,
+    /// Records that wait on disk, and in memory no more.
+    pub spooled: u64,
     /// Records sent again although the server may have taken them before: the connection failed,
     /// nobody answered, or a gateway gave up, after the whole request was sent. They are in the
     /// backend this many times too often, at most.
@@ -56,8 +61,8 @@ impl SignalReport {
         self.dropped.values().sum()
     }
 
-    /// Whether every record reached the server or is still on its way. Data points that newer ones
-    /// of the same metrics replaced are not missed there.
+    /// Whether every record reached the server, is still on its way or is safe on disk. Data points
+    /// that newer ones of the same metrics replaced are not missed there.
     #[must_use]
     pub fn is_lossless(&self) -> bool {
         self.rejected == 0 && self.dropped_total() == self.superseded()
@@ -65,7 +70,7 @@ impl SignalReport {
 
     /// Whether every record reached the server.
     pub(crate) fn is_complete(&self) -> bool {
-        self.exported + self.superseded() == self.accepted
+        self.exported + self.superseded() == self.accepted + self.recovered
     }
 
     fn superseded(&self) -> u64 {
@@ -85,11 +90,13 @@ impl fmt::Display for SignalReport {
             0 => Ok(()),
             _ => write!(f, ", {count} {what}"),
         };
+        part(self.recovered, "recovered from disk")?;
         part(self.rejected, "rejected by the server")?;
         for (reason, count) in &self.dropped {
             part(*count, &format!("dropped ({reason})"))?;
         }
         part(self.queued + self.in_flight, "on the way")?;
+        part(self.spooled, "on disk")?;
         part(self.resent_unknown, "sent twice perhaps")?;
         part(self.suspected_lost, "of the exported lost perhaps")
     }
@@ -147,6 +154,9 @@ impl Reason {
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     pub(super) accepted: u64,
+    pub(super) recovered: u64,
+    /// What waits on disk.
+    pub(super) spooled: u64,
     pub(super) exported: u64,
     pub(super) rejected: u64,
     pub(super) resent_unknown: u64,
@@ -195,11 +205,13 @@ impl Ledger {
         SignalReport {
             signal: signal.name(),
             accepted: self.accepted,
+            recovered: self.recovered,
             exported: self.exported,
             rejected: self.rejected,
             dropped,
             queued: held.queued as u64,
             in_flight: held.in_flight as u64,
+            spooled: self.spooled,
             resent_unknown: self.resent_unknown,
             suspected_lost: self.suspected_lost,
             held_bytes: held.bytes as u64,

@@ -14,10 +14,11 @@ use tracing::Level;
 use super::account::SignalReport;
 use super::body::Envelope;
 use super::metrics::{Collector, Meters, OperationDuration};
-use super::queue::Queue;
+use super::queue::{Queue, Until};
 use super::reporter::{Report, Reporter};
 use super::sender::Sender;
-use super::settings::Settings;
+use super::settings::{Settings, Target};
+use super::storage::Storage;
 use super::transport::Transport;
 use super::{Priority, Signal};
 
@@ -38,6 +39,8 @@ struct Inner {
     /// For start-up lines.
     endpoints: Vec<(Signal, String)>,
     thread: Arc<SenderThread>,
+    /// Where what cannot be sent waits on disk.
+    storage: Option<Storage>,
     /// Whether shutdown is complete; held while it runs, so that a second caller waits for it.
     is_shut_down: Mutex<bool>,
 }
@@ -62,6 +65,7 @@ impl Exporter {
         report: Report,
     ) -> Self {
         let retry = settings.retry;
+        let spool = settings.spool.clone();
         let collection = (settings.metric_interval, settings.observes_itself);
         let redact = |(key, value): &(String, String)| {
             (key.clone(), redactor.redact_field(key, value).into_owned())
@@ -76,15 +80,8 @@ impl Exporter {
             (target, Arc::new(queue))
         });
         let queued: Vec<_> = queued.collect();
-        let collected = queued
-            .iter()
-            .find(|(target, _)| target.signal == Signal::Metrics);
-        let collector = collected.and_then(|(_, queue)| {
-            let (queue, told) = (Arc::clone(queue), Arc::clone(&reporter));
-            Collector::start(queue, &resource, redactor.clone(), collection, told)
-                .inspect_err(|error| stands_still(&reporter, "no metrics are collected", error))
-                .ok()
-        });
+        let collector = start_collector(&queued, &resource, redactor, collection, &reporter);
+        let storage = spool.and_then(|spool| Storage::open(spool, &queued, redactor, &reporter));
         for (target, queue) in queued {
             endpoints.push((target.signal, target.to_string()));
             let duration = match &collector {
@@ -99,6 +96,9 @@ impl Exporter {
             let (envelope, reporter, redactor) =
                 (envelope.clone(), Arc::clone(&reporter), redactor.clone());
             senders.push(Arc::new(Sender {
+                shelf: storage
+                    .as_ref()
+                    .and_then(|storage| storage.shelf(target.signal)),
                 target,
                 queue,
                 duration,
@@ -115,6 +115,7 @@ impl Exporter {
                 metrics: metrics.zip(collector),
                 endpoints,
                 thread: SenderThread::start(senders, &reporter),
+                storage,
                 is_shut_down: Mutex::new(false),
             }),
         }
@@ -137,6 +138,12 @@ impl Exporter {
             .iter()
             .find(|(sent, _)| *sent == signal)
             .map(|(_, endpoint)| &**endpoint)
+    }
+
+    /// Where what cannot be sent waits on disk, how much and how long.
+    pub(crate) fn spool(&self) -> Option<&str> {
+        let storage = self.inner.storage.as_ref();
+        storage.map(Storage::described)
     }
 
     /// Hands over an encoded `opentelemetry.proto.logs.v1.LogRecord`; never waits.
@@ -179,7 +186,7 @@ impl Exporter {
             .metrics
             .as_ref()
             .map(|(queue, _)| (queue, queue.hurry()));
-        let wait = |(queue, wanted): (&Arc<Queue>, u64)| queue.wait(wanted, deadline);
+        let wait = |(queue, wanted): (&Arc<Queue>, u64)| queue.wait(wanted, Until::Sent, deadline);
         // Every queue is asked, also after one was too slow: it may be done.
         let late = records
             .into_iter()
@@ -203,6 +210,9 @@ impl Exporter {
             self.inner.drain(deadline - STOP_SHARE.min(timeout / 4));
             self.inner.abandon();
             self.inner.thread.wait(deadline);
+            if let Some(storage) = &self.inner.storage {
+                storage.close(deadline);
+            }
             *is_shut_down = true;
         }
         self.status()
@@ -235,7 +245,7 @@ impl Inner {
         let close = |queue: &Option<Arc<Queue>>| {
             queue
                 .as_ref()
-                .map(|queue| (Arc::clone(queue), queue.close()))
+                .map(|queue| (Arc::clone(queue), queue.close(deadline)))
         };
         let mut closed: Vec<_> = [&self.logs, &self.traces]
             .into_iter()
@@ -243,10 +253,10 @@ impl Inner {
             .collect();
         if let Some((queue, collector)) = &self.metrics {
             collector.shutdown(deadline);
-            closed.push((Arc::clone(queue), queue.close()));
+            closed.push((Arc::clone(queue), queue.close(deadline)));
         }
         for (queue, wanted) in closed {
-            queue.wait(wanted, deadline);
+            queue.wait(wanted, Until::Safe, deadline);
         }
     }
 
@@ -352,6 +362,22 @@ impl SenderThread {
                 .0;
         }
     }
+}
+
+/// Starts what collects metrics, if they are sent.
+fn start_collector(
+    queued: &[(Target, Arc<Queue>)],
+    resource: &[(String, String)],
+    redactor: &Redactor,
+    collection: (Duration, bool),
+    reporter: &Arc<Reporter>,
+) -> Option<Collector> {
+    let is_collected = |(target, _): &&(Target, _)| target.signal == Signal::Metrics;
+    let (_, queue) = queued.iter().find(is_collected)?;
+    let (queue, told) = (Arc::clone(queue), Arc::clone(reporter));
+    Collector::start(queue, resource, redactor.clone(), collection, told)
+        .inspect_err(|error| stands_still(reporter, "no metrics are collected", error))
+        .ok()
 }
 
 fn stands_still(reporter: &Reporter, what: &str, error: &io::Error) {

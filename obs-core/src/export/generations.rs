@@ -24,6 +24,15 @@ impl Generations {
         self.now += items;
     }
 
+    /// Notes records that belong to an earlier generation.
+    pub(super) fn enter_at(&mut self, generation: u64, items: u64) {
+        if generation == self.current {
+            self.now += items;
+        } else if items > 0 {
+            *self.earlier.entry(generation).or_default() += items;
+        }
+    }
+
     /// Notes that the records of a segment have left, one way or another.
     pub(super) fn leave(&mut self, segment: &Segment) {
         let items = segment.items as u64;

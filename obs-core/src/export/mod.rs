@@ -33,15 +33,8 @@ mod segment;
 mod sender;
 mod settings;
 mod signal;
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "the scheduler does not hand anything over yet"
-    )
-)]
 pub(crate) mod spool;
+mod storage;
 mod transport;
 
 #[cfg(test)]

@@ -18,10 +18,15 @@ impl Sender {
         let kind = format!("unavailable {origin}");
         self.reporter.tell(Level::WARN, &kind, || {
             format!(
-                "telemetry cannot be sent to {origin} now: {}{}; what waits in memory is tried \
-                 again; the service is not affected",
+                "telemetry cannot be sent to {origin} now: {}{}; what waits {} is tried again; the \
+                 service is not affected",
                 self.excerpt(&failure.cause),
                 self.remedy_of(failure),
+                if self.stores() {
+                    "on disk"
+                } else {
+                    "in memory"
+                },
             )
         })
     }

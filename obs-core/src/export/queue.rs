@@ -29,6 +29,17 @@ pub(super) enum Outcome {
     Rejected,
     /// It was given up here.
     Dropped(Reason),
+    /// It waits on disk; `own` if this process recorded it.
+    Spooled { own: bool },
+}
+
+/// What somebody waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Until {
+    /// The records are sent, or given up.
+    Sent,
+    /// They need this process no more: sent, given up, or on disk.
+    Safe,
 }
 
 /// The bounded queue of one signal.
@@ -51,6 +62,8 @@ struct State {
     next_request: u64,
     /// Records in flight that were sent before without an answer.
     doubted: usize,
+    /// Records on disk that this process recorded.
+    own_spooled: u64,
     ledger: Ledger,
     generations: Generations,
     /// What is in the queue up to this generation is wanted out now.
@@ -63,6 +76,8 @@ struct State {
     since: Option<Instant>,
     /// Nothing is let in any more, for this reason.
     closed: Option<Reason>,
+    /// When those who wait for the end will wait no longer.
+    closed_by: Option<Instant>,
     abandoned: bool,
 }
 
@@ -73,6 +88,8 @@ struct Request {
     items: usize,
     /// The records may have arrived before.
     again: bool,
+    /// There is a copy on disk.
+    on_disk: bool,
     /// Set once the whole body was sent.
     sent: Arc<AtomicBool>,
 }
@@ -107,9 +124,36 @@ impl Queue {
         self.wake.notified().await;
     }
 
-    /// How long the next batch may still wait for company; none if there is nothing to send.
-    pub(super) fn due_in(&self) -> Option<Duration> {
-        self.lock().due_in(&self.limits)
+    /// Makes the sender look around.
+    pub(super) fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// How long the next batch may still wait for company, and no longer than `most`; none if there
+    /// is nothing to send.
+    pub(super) fn due_in(&self, most: Duration) -> Option<Duration> {
+        self.lock().due_in(&self.limits, most)
+    }
+
+    /// Whether what waits takes half of the room that is left by what is under way.
+    pub(super) fn is_crowded(&self) -> bool {
+        let state = self.lock();
+        let (held, in_flight) = (state.backlog.held(), state.in_flight);
+        held.bytes > self.limits.bytes.saturating_sub(in_flight.bytes) / 2
+            || held.items > self.limits.items.saturating_sub(in_flight.items) / 2
+    }
+
+    /// Whether there is room for what comes back from disk: half of it is for what is new.
+    pub(super) fn has_room_for_more(&self) -> bool {
+        let state = self.lock();
+        let mut held = state.backlog.held();
+        held += state.in_flight;
+        held.bytes < self.limits.bytes / 2 && held.items < self.limits.items / 2
+    }
+
+    /// Until when those who wait for the end do so, once it has begun.
+    pub(super) fn closed_by(&self) -> Option<Instant> {
+        self.lock().closed_by
     }
 
     /// How often somebody was in a hurry so far.
@@ -144,7 +188,13 @@ impl Queue {
     }
 
     /// Notes that a request is about to carry these records, and where it says that all was sent.
-    pub(super) fn begin_request(&self, items: usize, again: bool, sent: Arc<AtomicBool>) -> u64 {
+    pub(super) fn begin_request(
+        &self,
+        items: usize,
+        again: bool,
+        on_disk: bool,
+        sent: Arc<AtomicBool>,
+    ) -> u64 {
         let mut state = self.lock();
         let id = state.next_request;
         state.next_request += 1;
@@ -152,9 +202,19 @@ impl Queue {
             id,
             items,
             again,
+            on_disk,
             sent,
         });
         id
+    }
+
+    /// Notes that there is a copy on disk of what a request carries.
+    pub(super) fn insure_request(&self, id: u64) {
+        let mut state = self.lock();
+        let mut requests = state.requests.iter_mut();
+        if let Some(request) = requests.find(|request| request.id == id) {
+            request.on_disk = true;
+        }
     }
 
     /// Notes that a request has ended, however it did.
@@ -178,6 +238,27 @@ impl Queue {
         let rest = self.lock().settle(batch, outcome);
         // Memory is given back outside of the lock: that takes longer than a push.
         drop(rest);
+        self.left.notify_all();
+    }
+
+    /// Takes a batch over that comes back from disk.
+    pub(super) fn unspool(&self, batch: &mut Batch, own: bool) {
+        self.lock().unspool(batch, own);
+    }
+
+    /// Counts records of earlier processes that wait on disk from now on.
+    pub(super) fn recover(&self, items: u64) {
+        let mut state = self.lock();
+        state.ledger.recovered += items;
+        state.ledger.spooled += items;
+    }
+
+    /// Counts records that are on disk no more.
+    pub(super) fn lose_spooled(&self, items: u64, reason: Reason, own: bool) {
+        let mut state = self.lock();
+        state.leave_disk(items, own);
+        state.ledger.drop_records(reason, items);
+        drop(state);
         self.left.notify_all();
     }
 
@@ -212,10 +293,11 @@ impl Queue {
     }
 
     /// Blocks until everything up to this generation has left; false if that takes too long.
-    pub(super) fn wait(&self, wanted: u64, deadline: Instant) -> bool {
+    pub(super) fn wait(&self, wanted: u64, until: Until, deadline: Instant) -> bool {
         let mut state = self.lock();
         loop {
-            if state.generations.has_left(wanted) {
+            let is_sent = until == Until::Safe || state.own_spooled == 0;
+            if is_sent && state.generations.has_left(wanted) {
                 return true;
             }
             let Some(time) = deadline.checked_duration_since(Instant::now()) else {
@@ -229,9 +311,12 @@ impl Queue {
         }
     }
 
-    /// Lets nothing in any more and hurries what is there.
-    pub(super) fn close(&self) -> u64 {
-        self.lock().closed.get_or_insert(Reason::AfterShutdown);
+    /// Lets nothing in any more and hurries what is there, for somebody who waits until then.
+    pub(super) fn close(&self, deadline: Instant) -> u64 {
+        let mut state = self.lock();
+        state.closed.get_or_insert(Reason::AfterShutdown);
+        state.closed_by = Some(deadline);
+        drop(state);
         self.hurry()
     }
 
@@ -278,6 +363,7 @@ impl State {
             requests: Vec::new(),
             next_request: 0,
             doubted: 0,
+            own_spooled: 0,
             ledger: Ledger::default(),
             generations: Generations::default(),
             wanted: None,
@@ -285,6 +371,7 @@ impl State {
             waiting: 0,
             since: None,
             closed: None,
+            closed_by: None,
             abandoned: false,
         }
     }
@@ -374,7 +461,7 @@ impl State {
         }
     }
 
-    fn due_in(&self, limits: &Limits) -> Option<Duration> {
+    fn due_in(&self, limits: &Limits, most: Duration) -> Option<Duration> {
         let held = self.backlog.held();
         let since = self.since.filter(|_| held.items > 0)?;
         let is_hurried = self
@@ -383,7 +470,7 @@ impl State {
         if is_hurried || is_full(held, limits) {
             return Some(Duration::ZERO);
         }
-        Some(limits.delay.saturating_sub(since.elapsed()))
+        Some(limits.delay.min(most).saturating_sub(since.elapsed()))
     }
 
     fn take(&mut self, most: Amount, most_segments: usize) -> Option<Batch> {
@@ -417,6 +504,10 @@ impl State {
             }
             Outcome::Rejected => self.ledger.rejected += items,
             Outcome::Dropped(reason) => self.ledger.drop_records(reason, items),
+            Outcome::Spooled { own } => {
+                self.ledger.spooled += items;
+                self.own_spooled += if own { items } else { 0 };
+            }
         }
         let mut rest = Vec::new();
         for segment in batch.segments {
@@ -428,6 +519,24 @@ impl State {
             }
         }
         rest
+    }
+
+    fn unspool(&mut self, batch: &mut Batch, own: bool) {
+        self.leave_disk(batch.items as u64, own);
+        // A flush waits for what was recorded before it, wherever that has been since.
+        let generation = if own { 0 } else { self.generations.current() };
+        for segment in &mut batch.segments {
+            segment.generation = generation;
+        }
+        self.generations.enter_at(generation, batch.items as u64);
+        self.in_flight += batch.amount();
+    }
+
+    fn leave_disk(&mut self, items: u64, own: bool) {
+        self.ledger.spooled = self.ledger.spooled.saturating_sub(items);
+        if own {
+            self.own_spooled = self.own_spooled.saturating_sub(items);
+        }
     }
 
     fn hurry(&mut self) -> u64 {
@@ -443,6 +552,12 @@ impl State {
         self.drop_queued(Reason::Shutdown);
         let mut unanswered = std::mem::take(&mut self.doubted);
         for request in std::mem::take(&mut self.requests) {
+            if request.on_disk {
+                let items = request.items.min(self.in_flight.items);
+                self.in_flight.items -= items;
+                self.ledger.spooled += items as u64;
+                continue;
+            }
             match (request.sent.load(Ordering::Acquire), request.again) {
                 (true, true) => self.ledger.resent_unknown += request.items as u64,
                 (true, false) => unanswered += request.items,

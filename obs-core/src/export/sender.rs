@@ -1,6 +1,7 @@
 //! What sends the records of one signal: where to, from which queue, in what form.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use obs_redact::Redactor;
 
@@ -13,13 +14,17 @@ use super::reporter::Reporter;
 use super::retry::RetryLimits;
 use super::scheduler::Scheduler;
 use super::settings::Target;
+use super::spool::{Body, Shelf};
 use super::transport::{Payload, Transport};
+use crate::clock;
 
 /// What does not change while the records of one queue are sent.
 #[derive(Debug)]
 pub(super) struct Sender {
     pub(super) target: Target,
     pub(super) queue: Arc<Queue>,
+    /// Where what cannot be sent waits on disk, if there is a spool.
+    pub(super) shelf: Option<Arc<Shelf>>,
     pub(super) duration: OperationDuration,
     pub(super) envelope: Envelope,
     pub(super) retry: RetryLimits,
@@ -47,6 +52,33 @@ impl Sender {
         }
         // Writing to memory does not fail.
         Payload::new(vec![gzip(&pieces).unwrap_or_default()])
+    }
+
+    /// What is stored of a batch: the request, as it would be sent.
+    pub(super) fn body(&self, batch: &Batch, may_have_arrived: bool) -> Body {
+        let age = batch
+            .since()
+            .map_or(Duration::ZERO, |since| since.elapsed());
+        let age = u64::try_from(age.as_nanos()).unwrap_or(u64::MAX);
+        Body {
+            pieces: self.envelope.wrap(batch),
+            items: batch.items,
+            oldest_unix_nanos: clock::unix_nanos().saturating_sub(age),
+            may_have_arrived,
+        }
+    }
+
+    /// Whether what cannot be sent goes to disk.
+    pub(super) fn stores(&self) -> bool {
+        self.shelf.as_ref().is_some_and(|shelf| shelf.is_open())
+    }
+
+    /// Batches that the server can bear.
+    pub(super) fn sendable(&self, batch: Batch) -> Vec<Batch> {
+        match self.target.most_keys() {
+            Some((field, most)) => batch.with_few_keys(field, most),
+            None => vec![batch],
+        }
     }
 
     /// Two batches with half of the records each, if there are two records.

@@ -5,19 +5,23 @@
 //! `OPENOBSERVE_*` are ours.
 
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
+use flate2::Crc;
 use hyper::Uri;
 use hyper::header::{
-    AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue,
+    PROXY_AUTHORIZATION, USER_AGENT,
 };
+use obs_redact::Redactor;
 
 use super::endpoint::{Endpoint, without_userinfo};
 use super::limits::Limits;
 use super::openobserve::OpenObserve;
 use super::retry::RetryLimits;
 use super::transport::{Proxies, Proxy, Resolver, Security};
-use super::{Signal, headers};
+use super::{Signal, headers, spool};
 use crate::config::Reader;
 
 /// What the environment says about sending.
@@ -26,13 +30,15 @@ pub(crate) struct Settings {
     targets: Vec<Target>,
     pub(super) metric_interval: Duration,
     pub(super) retry: RetryLimits,
+    pub(super) spool: Option<spool::Settings>,
     /// Whether what becomes of the records is a metric itself.
     pub(super) observes_itself: bool,
 }
 
 impl Settings {
-    /// Reads all settings; mistakes are noted with the reader.
-    pub(crate) fn read(reader: &Reader<'_>) -> Self {
+    /// Reads all settings; mistakes are noted with the reader. The folder is the program's choice
+    /// for the spool, which yields to the environment's.
+    pub(crate) fn read(reader: &Reader<'_>, spool_dir: Option<&Path>) -> Self {
         let targets = if reader.switch("OTEL_SDK_DISABLED", false) {
             Vec::new()
         } else {
@@ -49,6 +55,7 @@ impl Settings {
             targets,
             metric_interval: metric_interval(reader),
             retry: RetryLimits::default(),
+            spool: spool::Settings::read(reader, spool_dir),
             observes_itself: reader.switch("OBS_SDK_METRICS", true),
         }
     }
@@ -99,6 +106,31 @@ impl Target {
     /// Scheme, host and port.
     pub(super) fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// What tells this destination from every other, for what waits on disk: the address, and a
+    /// mark of the headers that choose a tenant or a stream there. Credentials are no part of it:
+    /// they change, and must not be written.
+    pub(super) fn destination(&self) -> String {
+        let redactor = Redactor::new();
+        let mut chosen: Vec<_> = self
+            .headers
+            .iter()
+            .filter(|(name, _)| !NO_DESTINATION.contains(name))
+            .filter(|(name, _)| !redactor.is_sensitive_field(name.as_str()))
+            .map(|(name, value)| (name.as_str(), value.as_bytes()))
+            .collect();
+        chosen.sort_unstable();
+        if chosen.is_empty() {
+            return self.shown.clone();
+        }
+        let mut mark = Crc::new();
+        for (name, value) in chosen {
+            [name.as_bytes(), b"\0", value, b"\0"]
+                .into_iter()
+                .for_each(|part| mark.update(part));
+        }
+        format!("{} ({:08x})", self.shown, mark.sum())
     }
 
     /// What a server must not make us say: the credentials that it gets.
@@ -400,6 +432,15 @@ pub(super) fn insert_secret(headers: &mut HeaderMap, name: HeaderName, value: &s
     }
 }
 
+/// Headers that say nothing about where records end up.
+const NO_DESTINATION: [HeaderName; 6] = [
+    AUTHORIZATION,
+    COOKIE,
+    CONTENT_ENCODING,
+    CONTENT_TYPE,
+    PROXY_AUTHORIZATION,
+    USER_AGENT,
+];
 /// Collecting more often would keep a processor busy with nothing else.
 const LEAST_INTERVAL: Duration = Duration::from_millis(10);
 /// OpenObserve throws a batch away whose records have more columns together than a limit: 1000 by

@@ -135,6 +135,8 @@ impl OperationDuration {
             queue::Outcome::Exported { rejected: 0 } | queue::Outcome::Suspect => None,
             queue::Outcome::Exported { .. } | queue::Outcome::Rejected => Some("rejected"),
             queue::Outcome::Dropped(reason) => Some(reason.name()),
+            // It has not come to its end.
+            queue::Outcome::Spooled { .. } => return,
         };
         if let Some(error) = error {
             attributes.push(KeyValue::new(ERROR_TYPE, error));

@@ -61,6 +61,12 @@ impl<'a> SignalMetrics<'a> {
         self.count(name("suspected_lost"), unit, component, |report| {
             report.suspected_lost
         });
+        if self.signal != Signal::Metrics {
+            self.state(name("spooled"), unit, component, |report| report.spooled);
+            self.count(name("recovered"), unit, component, |report| {
+                report.recovered
+            });
+        }
     }
 
     pub(super) fn register_processor(&self, component: &[KeyValue]) {
@@ -200,9 +206,11 @@ impl Stage {
         match self {
             Self::Processor => &["queue_full"],
             Self::Exporter => &[
+                "corrupt",
                 "expired",
                 "internal",
                 "rejected",
+                "spool_full",
                 "too_large",
                 "undeliverable",
             ],

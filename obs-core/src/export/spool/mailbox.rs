@@ -269,10 +269,13 @@ impl Mailbox {
         self.wake(shelf);
     }
 
-    /// Says whether there is something to lease.
+    /// Says whether there is something to lease. Who sleeps because there was nothing is woken.
     pub(super) fn set_waiting(&self, shelf: usize, has_waiting: bool) {
         if let Some(slot) = self.slots.get(shelf) {
-            slot.has_waiting.store(has_waiting, Ordering::Release);
+            let had_waiting = slot.has_waiting.swap(has_waiting, Ordering::AcqRel);
+            if has_waiting && !had_waiting {
+                (slot.wake)();
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! What the environment says about the spool.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::Reader;
@@ -17,16 +18,42 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Reads `OBS_SPOOL_*`; none where nothing is to be spooled.
-    pub(crate) fn read(reader: &Reader<'_>) -> Option<Self> {
+    /// Reads `OBS_SPOOL_*`; none where nothing is to be spooled. The folder is what the program
+    /// wants where the environment says nothing.
+    pub(crate) fn read(reader: &Reader<'_>, folder: Option<&Path>) -> Option<Self> {
         // Read in any case: a mistake is told also where it does no harm yet.
         let (bytes, max_age) = (read_bytes(reader), read_max_age(reader));
-        let dir = reader.text(DIR).filter(|text| *text != "off")?;
+        let dir = match reader.text(DIR) {
+            Some("off") => None,
+            Some(dir) => Some(Path::new(dir)),
+            None => folder,
+        }?;
         Some(Self {
-            dir: std::path::absolute(dir).unwrap_or_else(|_| PathBuf::from(dir)),
+            dir: std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned()),
             bytes,
             max_age,
         })
+    }
+}
+
+/// One line for the start of a program: where, how much, and what outage that survives.
+impl fmt::Display for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            dir,
+            bytes,
+            max_age,
+        } = self;
+        let lasts = Duration::from_secs(bytes / BYTES_PER_RECORD / GIVEN_RATE).min(*max_age);
+        write!(
+            f,
+            "{}, {} MiB: enough for an outage of {} min at {GIVEN_RATE} records a second \
+             (OBS_SPOOL_SIZE), and for {} min at most (OBS_SPOOL_MAX_AGE)",
+            dir.display(),
+            bytes / MIB,
+            lasts.as_secs() / 60,
+            max_age.as_secs() / 60,
+        )
     }
 }
 
@@ -54,7 +81,10 @@ const DIR: &str = "OBS_SPOOL_DIR";
 const SIZE: &str = "OBS_SPOOL_SIZE";
 const MAX_AGE: &str = "OBS_SPOOL_MAX_AGE";
 const MIB: u64 = 1024 * 1024;
-/// At 100 bytes a record, compressed, two and a half million records.
+/// What a record of usual size takes on disk, compressed.
+const BYTES_PER_RECORD: u64 = 100;
+/// The rate for which the start of a program says how long the spool lasts: a busy instance's.
+const GIVEN_RATE: u64 = 1_000;
 const DEFAULT_BYTES: u64 = 256 * MIB;
 /// Less does not hold a single large request beside others.
 const LEAST_BYTES: u64 = MIB;
@@ -69,7 +99,7 @@ mod tests {
     fn read(pairs: &[(&str, &str)]) -> (Option<Settings>, usize) {
         let env = Env::from_pairs(pairs.iter().copied());
         let reader = Reader::new(&env);
-        let settings = Settings::read(&reader);
+        let settings = Settings::read(&reader, None);
         (settings, reader.into_problems().len())
     }
 

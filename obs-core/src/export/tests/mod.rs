@@ -6,5 +6,6 @@ mod metrics;
 mod queue;
 mod scheduling;
 mod settings;
+mod spool;
 mod support;
 mod transport;

@@ -15,7 +15,7 @@ use crate::export::account::Reason;
 use crate::export::batch::Batch;
 use crate::export::body::{Envelope, gzip};
 use crate::export::limits::Limits;
-use crate::export::queue::{Outcome, Queue};
+use crate::export::queue::{Outcome, Queue, Until};
 use crate::export::segment::Segment;
 use crate::export::{Priority, Signal};
 
@@ -126,21 +126,24 @@ fn a_record_that_can_never_fit_drives_out_nothing() {
 fn a_flush_waits_for_what_was_there_and_for_nothing_later() {
     let queue = queue(usize::MAX, usize::MAX, 1);
     let now = Instant::now();
-    assert!(queue.wait(queue.hurry(), now), "nothing is there");
+    assert!(
+        queue.wait(queue.hurry(), Until::Sent, now),
+        "nothing is there"
+    );
     (0..2).for_each(|_| queue.push("s", Priority::Info, b"x"));
     let wanted = queue.hurry();
     queue.push("s", Priority::Info, b"later");
     let (first, second) = (queue.take(1).unwrap(), queue.take(1).unwrap());
     // Requests end in any order.
     queue.settle(second, Outcome::Rejected);
-    assert!(!queue.wait(wanted, now));
+    assert!(!queue.wait(wanted, Until::Sent, now));
     let all = queue.hurry();
     queue.settle(first, Outcome::Exported { rejected: 0 });
-    assert!(queue.wait(wanted, now));
-    assert!(!queue.wait(all, now));
+    assert!(queue.wait(wanted, Until::Sent, now));
+    assert!(!queue.wait(all, Until::Sent, now));
     let later = queue.take(1).unwrap();
     queue.settle(later, Outcome::Exported { rejected: 0 });
-    assert!(queue.wait(all, now));
+    assert!(queue.wait(all, Until::Sent, now));
 }
 
 #[test]
@@ -152,10 +155,10 @@ fn what_a_failed_sender_held_is_counted_and_keeps_no_flush_waiting() {
     queue.lose_in_flight();
     let report = account(&[queue.report()], "logs");
     assert_eq!((report.dropped["internal"], report.queued), (2, 1));
-    assert!(!queue.wait(wanted, Instant::now()));
+    assert!(!queue.wait(wanted, Until::Sent, Instant::now()));
     let last = queue.take(usize::MAX).unwrap();
     queue.settle(last, Outcome::Exported { rejected: 0 });
-    assert!(queue.wait(wanted, Instant::now()));
+    assert!(queue.wait(wanted, Until::Sent, Instant::now()));
 }
 
 #[test]
@@ -251,8 +254,8 @@ fn an_abandoned_batch_is_counted_once() {
     (0..5).for_each(|_| queue.push("s", Priority::Info, b"x"));
     let take = || queue.take(usize::MAX).unwrap();
     let (unsent, sent) = (take(), take());
-    queue.begin_request(unsent.items, false, Arc::default());
-    queue.begin_request(sent.items, false, Arc::new(AtomicBool::new(true)));
+    queue.begin_request(unsent.items, false, false, Arc::default());
+    queue.begin_request(sent.items, false, false, Arc::new(AtomicBool::new(true)));
     queue.abandon();
     // The answers come after all was given up.
     queue.settle(unsent, Outcome::Exported { rejected: 0 });

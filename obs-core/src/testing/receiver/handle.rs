@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::doors::{Door, Order, bind};
 use super::record::{Received, flatten, numbers};
-use super::reply::{Reply, Rule, Standing};
+use super::reply::{Held, Reply, Rule, Standing};
 use super::request::{Payload, ReceivedRequest};
 use super::server::{Shared, serve};
 
@@ -148,12 +148,17 @@ impl Receiver {
 
     /// Keeps answers back: requests arrive, and nobody hears anything.
     pub fn hold(&self) {
-        self.shared.held.send_replace(true);
+        self.shared.held.send_replace(Held::All);
+    }
+
+    /// Keeps back the answers to requests like these only.
+    pub fn hold_when(&self, choose: impl Fn(&ReceivedRequest) -> bool + Send + Sync + 'static) {
+        self.shared.held.send_replace(Held::Some(Arc::new(choose)));
     }
 
     /// Sends the answers that were kept back.
     pub fn release(&self) {
-        self.shared.held.send_replace(false);
+        self.shared.held.send_replace(Held::None);
     }
 
     /// Every request that arrived, answered or not, in the order of arrival.

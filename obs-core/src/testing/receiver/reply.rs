@@ -63,6 +63,34 @@ impl Standing {
     }
 }
 
+/// Whose answers are kept back.
+#[derive(Clone, Default)]
+pub(super) enum Held {
+    #[default]
+    None,
+    All,
+    /// Those of requests like these.
+    Some(Arc<Choose>),
+}
+
+type Choose = dyn Fn(&ReceivedRequest) -> bool + Send + Sync;
+
+impl Held {
+    pub(super) fn holds(&self, request: &ReceivedRequest) -> bool {
+        match self {
+            Self::None => false,
+            Self::All => true,
+            Self::Some(choose) => choose(request),
+        }
+    }
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Held").finish_non_exhaustive()
+    }
+}
+
 /// Looks at a request and says what to do with it, if it is one of those that it is about.
 #[derive(Clone)]
 pub(super) struct Rule(pub(super) Arc<Decide>);

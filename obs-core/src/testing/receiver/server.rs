@@ -15,14 +15,14 @@ use tokio::sync::watch;
 use tracing::dispatcher::{self, Dispatch};
 
 use super::doors::{Doors, Order};
-use super::reply::{Ending, Reply, Standing};
+use super::reply::{Ending, Held, Reply, Standing};
 use super::request::{Outcome, Payload, ReceivedRequest};
 
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     pub(super) state: Mutex<State>,
     pub(super) changed: Condvar,
-    pub(super) held: watch::Sender<bool>,
+    pub(super) held: watch::Sender<Held>,
 }
 
 #[derive(Debug)]
@@ -86,7 +86,7 @@ impl Shared {
         let scripted = self.arrived(&request);
         // An error means that the receiver is being dropped; then nobody hears the answer anyway.
         let mut held = self.held.subscribe();
-        drop(held.wait_for(|held| !held).await);
+        drop(held.wait_for(|held| !held.holds(&request)).await);
         let reply = problem.or(scripted).unwrap_or_else(|| {
             let standing = self.lock().standing.clone();
             standing.reply_to(&request)

@@ -1,16 +1,10 @@
-//! Decides which batch is sent when, until what became of it is settled.
-//!
-//! Several requests are under way while the server answers. Once one fails for a reason that may
-//! pass, the others stop and a single one tries, after pauses that grow: a server that comes back
-//! is not met by everything at once. Tries give other batches their turn, so that one that a server
-//! cannot bear does not pass for an outage; a batch that keeps failing while others succeed is
-//! halved until the record at fault is alone, and that is set aside.
+//! Which batch is sent when, and what an answer means for it.
 
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -18,66 +12,30 @@ use hyper::StatusCode;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, timeout_at};
 
-use super::Signal;
-use super::account::Reason;
-use super::batch::Batch;
-use super::queue::{MAX_BATCH_BYTES, Outcome};
-use super::retry::{Backoff, MAX_ASKED};
-use super::sender::Sender;
-use super::transport::{Answer, Failure, Transport};
-
-/// A batch, and what happened to it so far.
-#[derive(Debug)]
-struct Attempt {
-    batch: Batch,
-    /// How often the server answered that it failed at it.
-    server_errors: u32,
-    /// How many batches had been taken when this one failed last.
-    taken_before: Option<u64>,
-    /// How often it failed after others had been taken.
-    strikes: u32,
-    /// Whether it was sent completely without an answer.
-    may_have_arrived: bool,
-    is_aside: bool,
-    /// When it was sent last.
-    sent_at: Instant,
-    /// Set once the whole body of the last request was sent.
-    sent: Arc<AtomicBool>,
-    /// When it was sent first.
-    begun: Option<Instant>,
-    /// What the server answered last, if it did.
-    status: Option<StatusCode>,
-}
-
-impl Attempt {
-    fn new(batch: Batch) -> Self {
-        Self {
-            batch,
-            server_errors: 0,
-            taken_before: None,
-            strikes: 0,
-            may_have_arrived: false,
-            is_aside: false,
-            sent_at: Instant::now(),
-            sent: Arc::default(),
-            begun: None,
-            status: None,
-        }
-    }
-}
+use super::attempt::Attempt;
+use super::detour::{Detour, MAX_REPLAYS};
+use crate::export::Signal;
+use crate::export::account::Reason;
+use crate::export::queue::{MAX_BATCH_BYTES, Outcome};
+use crate::export::retry::{Backoff, MAX_ASKED};
+use crate::export::sender::Sender;
+use crate::export::transport::{Answer, Failure, Transport};
 
 /// Decides which batch is sent when.
-pub(super) struct Scheduler {
-    sender: Arc<Sender>,
+pub(in crate::export) struct Scheduler {
+    pub(super) sender: Arc<Sender>,
     transport: Transport,
     requests: JoinSet<Answer>,
-    under_way: HashMap<Id, (Attempt, u64)>,
+    /// What was sent and not answered yet, with its number in the queue.
+    pub(super) under_way: HashMap<Id, (Attempt, u64)>,
     /// Batches that failed or were divided.
-    again: VecDeque<Attempt>,
+    pub(super) again: VecDeque<Attempt>,
     /// Batches that fail while others succeed, and when they are tried again.
-    aside: VecDeque<(Instant, Attempt)>,
+    pub(super) aside: VecDeque<(Instant, Attempt)>,
+    /// The way by the disk, if there is one.
+    pub(super) detour: Option<Detour>,
     /// The server failed: nothing is tried before this.
-    pause: Option<Instant>,
+    pub(super) pause: Option<Instant>,
     /// When a request failed last.
     failed_at: Option<Instant>,
     /// The server asked for nothing before this.
@@ -98,8 +56,9 @@ pub(super) struct Scheduler {
 }
 
 impl Scheduler {
-    pub(super) fn new(sender: Arc<Sender>, transport: Transport) -> Self {
+    pub(in crate::export) fn new(sender: Arc<Sender>, transport: Transport) -> Self {
         Self {
+            detour: sender.shelf.clone().map(Detour::new),
             backoff: Backoff::new(sender.retry),
             sender,
             transport,
@@ -119,9 +78,10 @@ impl Scheduler {
         }
     }
 
-    pub(super) async fn run(mut self) {
+    pub(in crate::export) async fn run(mut self) {
         loop {
             self.heed_hurries();
+            self.use_disk();
             while let Some(attempt) = self.next() {
                 self.start(attempt);
             }
@@ -156,24 +116,46 @@ impl Scheduler {
 
     /// When something is to be done even if nothing happens.
     fn wakes_at(&self) -> Option<Instant> {
+        self.sends_at().into_iter().chain(self.stores_at()).min()
+    }
+
+    /// When a request may begin.
+    fn sends_at(&self) -> Option<Instant> {
         if !self.has_slot() {
             return None;
         }
         let now = Instant::now();
-        let due = self.sender.queue.due_in().map(|delay| now + delay);
+        let due = self.fresh_in().map(|delay| now + delay);
+        let most_replays = match due {
+            Some(due) if due <= now => 1,
+            _ if self.pause.is_some() => 1,
+            _ => MAX_REPLAYS,
+        };
+        let replays = self.can_replay(most_replays).then_some(now);
+        let untried = due.into_iter().chain(replays);
         let next = if self.pause.is_some() && !self.under_way.is_empty() {
-            due.filter(|_| self.again.len() < MAX_AGAIN)?
+            untried.min().filter(|_| self.again.len() < MAX_AGAIN)?
         } else {
-            let again = self.again.front().map(|_| now);
+            let again = (self.pause.is_some() && !self.again.is_empty())
+                || self.can_retry(most_replays).is_some();
+            let again = again.then_some(now);
             let aside = self.aside.iter().map(|(until, _)| *until).min();
-            due.into_iter().chain(again).chain(aside).min()?
+            untried.chain(again).chain(aside).min()?
         };
         Some(self.pause.map_or(next, |pause| pause.max(next)))
     }
 
+    /// How long the next batch of the queue may still wait for company; none if there is nothing to
+    /// send, or it goes to disk.
+    fn fresh_in(&self) -> Option<Duration> {
+        let goes_to_disk = self.pause.is_some() && self.sender.stores();
+        let queue = &self.sender.queue;
+        (!goes_to_disk).then(|| queue.due_in(self.patience()))?
+    }
+
     /// Whether a request may begin. While the server fails it is one; and another beside it that
     /// has not failed before, if all that is under way has: that may be at fault itself.
-    fn has_slot(&self) -> bool {
+    pub(super) fn has_slot(&self) -> bool {
         let under_way = self.under_way.len();
         let mut attempts = self.under_way.values().map(|(attempt, _)| attempt);
         under_way < self.most_requests()
@@ -206,10 +188,13 @@ impl Scheduler {
             return None;
         }
         let Some(pause) = self.pause else {
-            let again = self.again.pop_front();
-            return again
+            return self
+                .retry(1)
+                .or_else(|| self.replay(1))
                 .or_else(|| self.fresh(self.most_bytes))
-                .or_else(|| self.due_aside());
+                .or_else(|| self.due_aside())
+                .or_else(|| self.retry(MAX_REPLAYS))
+                .or_else(|| self.replay(MAX_REPLAYS));
         };
         if Instant::now() < pause {
             return None;
@@ -231,13 +216,27 @@ impl Scheduler {
         let again = self.again.len();
         // Beside a request of one that failed, it takes no other's turn.
         let has_turn = !self.under_way.is_empty() || self.tries.is_multiple_of(2);
-        if again < self.most_requests() {
-            self.fresh(self.most_bytes)
+        let most_bytes = if again < self.most_requests() {
+            self.most_bytes
         } else if again < MAX_AGAIN && has_turn {
-            self.fresh(self.most_bytes.min(PROBE_BYTES))
+            self.most_bytes.min(PROBE_BYTES)
         } else {
-            None
-        }
+            return None;
+        };
+        self.replay(1).or_else(|| self.fresh(most_bytes))
+    }
+
+    /// A batch that failed, unless it waited on disk and so many of those are under way: what comes
+    /// back from disk must leave room for live data.
+    fn retry(&mut self, most_replays: usize) -> Option<Attempt> {
+        let allowed = self.can_retry(most_replays)?;
+        self.again.remove(allowed)
+    }
+
+    fn can_retry(&self, most_replays: usize) -> Option<usize> {
+        let has_turn = self.replays() < most_replays;
+        let mut again = self.again.iter();
+        again.position(|attempt| has_turn || !attempt.is_replay())
     }
 
     /// Data points are of no use once newer ones of the same metrics wait.
@@ -256,16 +255,11 @@ impl Scheduler {
     }
 
     fn fresh(&mut self, most_bytes: usize) -> Option<Attempt> {
-        let queue = &self.sender.queue;
-        if queue.due_in()? > Duration::ZERO {
+        if self.fresh_in()? > Duration::ZERO {
             return None;
         }
-        let batch = queue.take(most_bytes)?;
-        let batches = match self.sender.target.most_keys() {
-            Some((field, most)) => batch.with_few_keys(field, most),
-            None => vec![batch],
-        };
-        let mut fresh = batches.into_iter().map(Attempt::new);
+        let batch = self.sender.queue.take(most_bytes)?;
+        let mut fresh = self.sender.sendable(batch).into_iter().map(Attempt::new);
         let first = fresh.next();
         self.again.extend(fresh);
         first
@@ -284,7 +278,8 @@ impl Scheduler {
         let payload = self.sender.payload(&attempt.batch);
         attempt.sent = payload.sent();
         let (again, sent) = (attempt.may_have_arrived, Arc::clone(&attempt.sent));
-        let request = self.sender.queue.begin_request(items, again, sent);
+        let queue = &self.sender.queue;
+        let request = queue.begin_request(items, again, attempt.is_on_disk(), sent);
         let (sender, transport) = (Arc::clone(&self.sender), self.transport.clone());
         let post = async move { transport.post(&sender.target, payload).await };
         let id = self.requests.spawn(post).id();
@@ -334,6 +329,7 @@ impl Scheduler {
             self.sender.queue.resent(items);
         } else {
             attempt.may_have_arrived = true;
+            attempt.is_doubted = true;
             self.sender.queue.doubt(items.cast_signed());
         }
     }
@@ -405,26 +401,17 @@ impl Scheduler {
 
     /// Sends what was too large in two requests, and no larger ones from now on.
     fn divide(&mut self, attempt: Attempt, message: &str) {
-        match self.sender.halves(attempt.batch) {
-            Ok(halves) => {
-                let larger = halves.iter().map(|half| half.bytes).max();
-                self.most_bytes = self.most_bytes.min(larger.unwrap_or(0)).max(LEAST_BYTES);
+        match attempt.divide(&self.sender) {
+            (front, Some(back)) => {
+                let larger = front.batch.bytes.max(back.batch.bytes);
+                self.most_bytes = self.most_bytes.min(larger).max(LEAST_BYTES);
                 self.taken_since_large = 0;
                 self.resume();
-                for half in halves.into_iter().rev() {
-                    let may_have_arrived = attempt.may_have_arrived;
-                    self.again.push_front(Attempt {
-                        may_have_arrived,
-                        ..Attempt::new(half)
-                    });
-                }
+                self.again.push_front(back);
+                self.again.push_front(front);
             }
-            Err(single) => {
-                let attempt = Attempt {
-                    batch: single,
-                    ..attempt
-                };
-                self.refuse(attempt, StatusCode::PAYLOAD_TOO_LARGE, message);
+            (single, None) => {
+                self.refuse(single, StatusCode::PAYLOAD_TOO_LARGE, message);
                 // A server that finds everything too large is not asked record by record at once.
                 self.delay(None);
             }
@@ -468,25 +455,20 @@ impl Scheduler {
             self.again.push_back(attempt);
             return;
         }
-        match self.sender.halves(attempt.batch) {
+        let server_errors = attempt.server_errors;
+        match attempt.divide(&self.sender) {
             // One record may be at fault, or the size: the halves will show.
-            Ok(halves) => {
-                for half in halves {
-                    self.again.push_back(Attempt {
-                        server_errors: attempt.server_errors,
-                        strikes: MAX_STRIKES - 1,
-                        taken_before: Some(self.taken),
-                        may_have_arrived: attempt.may_have_arrived,
-                        ..Attempt::new(half)
-                    });
-                }
-            }
-            Err(batch) => {
-                self.sender.tell_aside(batch.items, failure);
+            (front, Some(back)) => self.again.extend([front, back].map(|half| Attempt {
+                server_errors,
+                strikes: MAX_STRIKES - 1,
+                taken_before: Some(self.taken),
+                ..half
+            })),
+            (single, None) => {
+                self.sender.tell_aside(single.batch.items, failure);
                 self.set_aside(Attempt {
-                    batch,
                     is_aside: true,
-                    ..attempt
+                    ..single
                 });
             }
         }
@@ -539,16 +521,22 @@ impl Scheduler {
     }
 
     /// Enters what became of a batch, and how long it took.
-    fn settle(&self, attempt: Attempt, outcome: Outcome) {
+    pub(super) fn settle(&self, attempt: Attempt, outcome: Outcome) {
+        let is_left = matches!(outcome, Outcome::Spooled { .. });
         if let Some(begun) = attempt.begun {
             let (took, status) = (begun.elapsed(), attempt.status);
             let status = status.map(|status| status.as_u16());
             self.sender.duration.record(took, status, outcome);
         }
-        if attempt.may_have_arrived {
+        if attempt.is_doubted {
             self.sender.queue.doubt(-attempt.batch.items.cast_signed());
         }
         self.sender.queue.settle(attempt.batch, outcome);
+        match attempt.copy {
+            Some(copy) if is_left => copy.keep(),
+            Some(copy) => copy.settle(),
+            None => {}
+        }
     }
 
     fn most_requests(&self) -> usize {
@@ -563,7 +551,7 @@ impl Scheduler {
 /// Requests of a signal that may be under way at once.
 const MAX_REQUESTS: usize = 4;
 /// Batches that may wait to be tried again before no others are taken.
-const MAX_AGAIN: usize = 16;
+pub(super) const MAX_AGAIN: usize = 16;
 /// How much a batch may hold that is taken to see whether others are at fault.
 const PROBE_BYTES: usize = 64 * 1024;
 /// The smallest request that is worth making for a server that finds others too large.

@@ -1,0 +1,85 @@
+//! A batch's copy on disk, which outlives the process and must not outlive the batch.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::export::spool::{Shelf, Ticket};
+
+/// The copy of a batch, shared by the parts that it was divided into.
+///
+/// Nothing is deleted unless all parts are settled: whatever else happens to them, the copy stays
+/// for this process or the next one.
+#[derive(Debug)]
+pub(super) struct DiskCopy {
+    ticket: Ticket,
+    shelf: Arc<Shelf>,
+    /// Whether this process recorded it.
+    own: bool,
+    is_stored: AtomicBool,
+    /// A part of it is left to the disk.
+    is_wanted: AtomicBool,
+    is_over: bool,
+}
+
+impl DiskCopy {
+    /// A copy that is being written.
+    pub(super) fn begun(shelf: &Arc<Shelf>, ticket: Ticket) -> Arc<Self> {
+        Arc::new(Self::new(shelf, ticket, true, false))
+    }
+
+    /// A copy that came back from disk.
+    pub(super) fn leased(shelf: &Arc<Shelf>, ticket: Ticket, own: bool) -> Arc<Self> {
+        Arc::new(Self::new(shelf, ticket, own, true))
+    }
+
+    fn new(shelf: &Arc<Shelf>, ticket: Ticket, own: bool, is_stored: bool) -> Self {
+        Self {
+            ticket,
+            shelf: Arc::clone(shelf),
+            own,
+            is_stored: AtomicBool::new(is_stored),
+            is_wanted: AtomicBool::new(false),
+            is_over: false,
+        }
+    }
+
+    pub(super) fn ticket(&self) -> Ticket {
+        self.ticket
+    }
+
+    pub(super) fn is_own(&self) -> bool {
+        self.own
+    }
+
+    pub(super) fn is_stored(&self) -> bool {
+        self.is_stored.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn stored(&self) {
+        self.is_stored.store(true, Ordering::Relaxed);
+    }
+
+    /// Leaves a part to the disk.
+    pub(super) fn keep(self: Arc<Self>) {
+        self.is_wanted.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes that a part needs the copy no more; with the last one it is deleted.
+    pub(super) fn settle(self: Arc<Self>) {
+        if let Some(mut last) = Arc::into_inner(self)
+            && !last.is_wanted.load(Ordering::Relaxed)
+        {
+            last.is_over = true;
+        }
+    }
+}
+
+impl Drop for DiskCopy {
+    fn drop(&mut self) {
+        if self.is_over {
+            self.shelf.done(self.ticket);
+        } else {
+            self.shelf.release(self.ticket);
+        }
+    }
+}

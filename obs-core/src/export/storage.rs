@@ -1,0 +1,74 @@
+//! The spool of one exporter: a shelf for each signal whose records must not be lost.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use obs_redact::Redactor;
+
+use super::Signal;
+use super::queue::Queue;
+use super::reporter::Reporter;
+use super::settings::Target;
+use super::spool::{Settings, Shelf, ShelfSpec, Spool};
+
+/// The spool of one exporter.
+#[derive(Debug)]
+pub(super) struct Storage {
+    spool: Spool,
+    shelves: Vec<(Signal, Arc<Shelf>)>,
+    /// What is said of it at start.
+    described: String,
+}
+
+impl Storage {
+    /// Starts it for spans and log records, if they are sent: data points that could not be sent are
+    /// made up for by the next ones.
+    pub(super) fn open(
+        settings: Settings,
+        queues: &[(Target, Arc<Queue>)],
+        redactor: &Redactor,
+        reporter: &Arc<Reporter>,
+    ) -> Option<Self> {
+        let (signals, specs): (Vec<_>, Vec<_>) = queues
+            .iter()
+            .filter(|(target, _)| target.signal != Signal::Metrics)
+            .map(|(target, queue)| {
+                let queue = Arc::clone(queue);
+                let spec = ShelfSpec {
+                    signal: target.signal,
+                    destination: target.destination(),
+                    wake: Arc::new(move || queue.wake()),
+                };
+                (target.signal, spec)
+            })
+            .unzip();
+        if specs.is_empty() {
+            return None;
+        }
+        let described = settings.to_string();
+        let (spool, shelves) =
+            Spool::start(settings, specs, redactor.clone(), Arc::clone(reporter));
+        Some(Self {
+            spool,
+            shelves: signals.into_iter().zip(shelves).collect(),
+            described,
+        })
+    }
+
+    /// Where the records of a signal wait.
+    pub(super) fn shelf(&self, signal: Signal) -> Option<Arc<Shelf>> {
+        let mut shelves = self.shelves.iter();
+        let (_, shelf) = shelves.find(|(of, _)| *of == signal)?;
+        Some(Arc::clone(shelf))
+    }
+
+    /// Where, how much and how long, in a line.
+    pub(super) fn described(&self) -> &str {
+        &self.described
+    }
+
+    /// Waits until what was handed over is on disk; false if that takes too long.
+    pub(super) fn close(&self, deadline: Instant) -> bool {
+        self.spool.close(deadline)
+    }
+}
