@@ -18,7 +18,7 @@
 //! - [`config`]: settings come from the environment; mistakes are told together and never stop a
 //!   service, except where ignoring them could leak.
 //! - [`propagation`]: W3C trace context in and out.
-//! - [`spool`]: records that wait on disk, shown and thrown away.
+//! - `spool`: records that wait on disk, shown and thrown away.
 //! - [`SpanExt`]: trace context, links and late attributes of a span.
 //! - [`otel`]: the OpenTelemetry API of the version that this pipeline serves.
 //!

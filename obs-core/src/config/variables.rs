@@ -314,7 +314,8 @@ const OTLP: &[Variable] = &[
         "OBS_SPOOL_DIR",
         "a folder of its own, or off",
         "unset: they wait in memory only",
-        "Where spans and log records wait on disk that cannot be sent. Several processes may share it.",
+        "Where spans and log records wait on disk that cannot be sent. Processes of one machine may \
+         share it.",
     ),
     variable(
         "OBS_SPOOL_SIZE",

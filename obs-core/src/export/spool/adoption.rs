@@ -7,8 +7,9 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::catalog::Segment;
-use super::folder::{End, Folder, folders_in, signal_of};
+use super::folder::{End, Folder, existing, folders_in, signal_of};
 use super::format::Unreadable;
+use super::identity::user_of;
 use super::keeper::Keeper;
 use super::scan::Contents;
 use super::segment_file::{Found, SegmentFile};
@@ -37,17 +38,15 @@ impl Haul {
 impl Keeper {
     /// Takes over the folders of processes that are gone.
     pub(super) fn adopt(&mut self) {
-        // Without a folder of our own it is not known which user is ours.
         let home = self.home.and_then(|key| self.folders.get(&key));
-        let Some(user) = home.map(Folder::user) else {
+        let found = existing(&self.settings.dir).and_then(|dir| {
+            // On a disk that is full we have no folder, but what was left can be sent.
+            let user = home.map_or_else(|| user_of(&dir), |home| Ok(home.user()))?;
+            Ok((user, folders_in(&dir)?))
+        });
+        // Trouble with the directory is told when something is to be stored.
+        let Ok((user, found)) = found else {
             return;
-        };
-        let found = match folders_in(&self.settings.dir) {
-            Ok(found) => found,
-            Err(error) => {
-                self.notices.trouble(&self.settings.dir, &error);
-                return;
-            }
         };
         for path in found {
             // What we hold ourselves cannot be claimed: its lock is taken.
@@ -71,7 +70,8 @@ impl Keeper {
                 return;
             }
         };
-        let items = |(_, contents, _): &(_, Contents, _)| contents.pending_items();
+        let expired_before = self.expired_before();
+        let items = |(_, contents, _): &(_, Contents, _)| contents.items_since(expired_before);
         let taken: u64 = haul.segments.iter().map(items).sum();
         let was_killed = folder.end() == End::Unclean;
         self.notices.took_over(&folder.name(), taken, was_killed);

@@ -1,7 +1,7 @@
 //! The folder of one process, locked for as long as the process lives.
 
 use std::fs::{self, DirBuilder, File, TryLockError};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
@@ -14,8 +14,8 @@ use crate::propagation::SpanId;
 pub(super) struct Folder {
     path: PathBuf,
     user: u32,
-    /// Keeps the lock.
-    _lock: File,
+    /// Open for as long as the folder is locked.
+    lock: File,
     lock_id: FileId,
     end: End,
 }
@@ -45,7 +45,9 @@ impl Folder {
                 Ok(Some(folder)) => return Ok(folder),
                 Ok(None) => {}
                 Err(error) => {
-                    let _left_empty = fs::remove_dir(&path);
+                    // Where there are no locks, each try would leave a folder behind.
+                    let _removed = fs::remove_file(path.join(LOCK));
+                    let _removed = fs::remove_dir(&path);
                     return Err(error);
                 }
             }
@@ -61,7 +63,12 @@ impl Folder {
             Err(error) => return Err(error),
         };
         let user = lock.metadata()?.uid();
-        Self::lock(path, user, lock, End::Unknown)
+        let folder = Self::lock(path, user, lock, End::Unknown)?;
+        if let Some(folder) = &folder {
+            // From now on the process has begun. On a disk that is full its end will not be told.
+            let _told = (&folder.lock).write_all(std::process::id().to_string().as_bytes());
+        }
+        Ok(folder)
     }
 
     /// Takes over the folder of a process that is gone; none if that lives, or if the folder is not
@@ -95,7 +102,7 @@ impl Folder {
         let folder = Self {
             path: path.to_owned(),
             user,
-            _lock: lock,
+            lock,
             lock_id,
             end,
         };
@@ -141,7 +148,7 @@ impl Folder {
     }
 
     /// Removes it, if nothing is left in it; true if it is gone.
-    pub(super) fn remove(self) -> io::Result<bool> {
+    pub(super) fn remove(&self) -> io::Result<bool> {
         let entries = match fs::read_dir(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
             entries => entries?,
@@ -161,8 +168,14 @@ impl Folder {
 
     /// How a process ended, by what lies in its folder.
     pub(super) fn end_of(path: &Path) -> End {
-        let said = fs::symlink_metadata(path.join(ENDED)).is_ok_and(|found| found.is_file());
-        if said { End::Clean } else { End::Unclean }
+        let length_of = |name| fs::symlink_metadata(path.join(name)).map(|found| found.len());
+        if length_of(ENDED).is_ok() {
+            return End::Clean;
+        }
+        match length_of(LOCK) {
+            Ok(1..) => End::Unclean,
+            _ => End::Unknown,
+        }
     }
 
     /// Whether a process holds the lock, asked without taking it for longer than that.

@@ -47,7 +47,7 @@ pub fn purge(dir: &Path) -> io::Result<Purged> {
     let mut purged = Purged::default();
     for path in folders_in(&dir)? {
         match Folder::claim(&path, user) {
-            Ok(Some(folder)) => purged.empty(folder),
+            Ok(Some(folder)) => purged.empty(&folder),
             Ok(None) if Folder::is_in_use(&path, user).unwrap_or(false) => {
                 purged.in_use.push(name_of(&path));
             }
@@ -133,7 +133,8 @@ impl SpoolFolder {
 
     fn look_into(&mut self, path: &Path) -> io::Result<()> {
         let user = fs::symlink_metadata(path)?.uid();
-        self.in_use = Folder::is_in_use(path, user)?;
+        let is_in_use = Folder::is_in_use(path, user)?;
+        self.in_use = is_in_use;
         for path in segments_in(path)? {
             let problem = match SegmentFile::open(&System, &path, user) {
                 Ok(Found::Records(file, found)) => {
@@ -142,7 +143,8 @@ impl SpoolFolder {
                     };
                     contents.records += found.pending_items();
                     contents.bytes += file.length();
-                    contents.damaged += found.damaged_items;
+                    // A record may be half-written at this moment.
+                    contents.damaged += if is_in_use { 0 } else { found.damaged_items };
                     let times = found.pending().map(|entry| entry.oldest_unix_nanos);
                     let oldest = times.min().map(|oldest| Elapsed::since(oldest).0);
                     contents.oldest = contents.oldest.max(oldest);
@@ -183,14 +185,13 @@ impl SpoolFolder {
 }
 
 impl Purged {
-    fn empty(&mut self, folder: Folder) {
-        let name = folder.name();
+    fn empty(&mut self, folder: &Folder) {
         for path in folder.segments().unwrap_or_default() {
             self.delete(&path, folder.user());
         }
         match folder.remove() {
             Ok(true) => self.folders += 1,
-            Ok(false) | Err(_) => self.left.push(name),
+            Ok(false) | Err(_) => self.left.push(folder.name()),
         }
     }
 

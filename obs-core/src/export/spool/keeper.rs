@@ -157,7 +157,6 @@ impl Keeper {
     pub(super) fn resume(&mut self) {
         self.reads.gate.enter(Instant::now());
         self.publish();
-        (0..self.shelves.len()).for_each(|shelf| self.mailbox.wake(shelf));
     }
 
     fn publish(&self) {
@@ -325,8 +324,12 @@ impl Keeper {
             };
             if segment.is_done() {
                 self.remove_segment(key);
-            } else if let Err(error) = segment.file.mark_done(&*self.disk, offsets) {
-                self.notices.not_settled(segment.file.path(), &error);
+                continue;
+            }
+            match segment.file.mark_done(&*self.disk, offsets) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => self.forget(key),
+                Err(error) => self.notices.not_settled(segment.file.path(), &error),
             }
         }
     }
@@ -359,16 +362,16 @@ impl Keeper {
                 self.notices.trouble(&self.settings.dir, &error);
             }
         }
-        let Some(home) = self.home.take().and_then(|key| self.folders.remove(&key)) else {
+        let home = self.home.take().and_then(|key| self.folders.remove(&key));
+        let Some(home) = home.filter(Folder::is_ours) else {
             return;
         };
-        if !home.is_ours() {
-            return;
-        }
-        let path = home.path().to_owned();
-        let ended = home.say_ended().and_then(|()| home.remove());
+        let ended = home.remove().and_then(|is_gone| match is_gone {
+            true => Ok(()),
+            false => home.say_ended(),
+        });
         if let Err(error) = ended {
-            self.notices.trouble(&path, &error);
+            self.notices.trouble(home.path(), &error);
         }
     }
 }

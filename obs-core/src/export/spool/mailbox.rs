@@ -269,17 +269,18 @@ impl Mailbox {
         self.wake(shelf);
     }
 
-    /// Says whether there is something to lease. Who sleeps because there was nothing is woken.
+    /// Says whether there is something to lease.
     pub(super) fn set_waiting(&self, shelf: usize, has_waiting: bool) {
-        if let Some(slot) = self.slots.get(shelf) {
-            let had_waiting = slot.has_waiting.swap(has_waiting, Ordering::AcqRel);
-            if has_waiting && !had_waiting {
-                (slot.wake)();
-            }
+        let Some(slot) = self.slots.get(shelf) else {
+            return;
+        };
+        let had_waiting = slot.has_waiting.swap(has_waiting, Ordering::AcqRel);
+        if has_waiting && !had_waiting {
+            self.wake(shelf);
         }
     }
 
-    pub(super) fn wake(&self, shelf: usize) {
+    fn wake(&self, shelf: usize) {
         if let Some(slot) = self.slots.get(shelf) {
             (slot.wake)();
         }

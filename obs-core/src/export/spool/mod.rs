@@ -17,6 +17,8 @@
 //! - A damaged record costs itself only, and every loss is counted.
 //! - What is for one destination is never given to a sender of another.
 //! - What is given back was redacted again, by the rules that hold then.
+//! - Several processes of a machine may share the directory. Several machines may not, unless its
+//!   file system keeps locks for all of them: a process would take the folder of one that lives.
 //! - Folders and files are readable by their user only; those of other users, and symbolic links,
 //!   are neither followed nor removed. The spool directory itself may be open to others, as volumes
 //!   of containers are: who may write there can take folders away, but not read them.

@@ -134,8 +134,8 @@ impl Notices {
         match (was_killed, items) {
             (true, 0) => self.warn(&kind, || {
                 format!(
-                    "an earlier process ended without a shutdown ({folder}): it had spooled nothing; \
-                     what it held in memory then is lost"
+                    "an earlier process ended without a shutdown ({folder}): it left nothing on disk \
+                     to send here; what it held in memory then is lost"
                 )
             }),
             (true, _) => self.warn(&kind, || {

@@ -50,7 +50,14 @@ impl Contents {
 
     /// The items of the records that are not settled.
     pub(super) fn pending_items(&self) -> u64 {
-        self.pending().map(|entry| u64::from(entry.items)).sum()
+        self.items_since(0)
+    }
+
+    /// The items of those that are not older than this.
+    pub(super) fn items_since(&self, unix_nanos: u64) -> u64 {
+        let pending = self.pending();
+        let young = pending.filter(|entry| entry.oldest_unix_nanos >= unix_nanos);
+        young.map(|entry| u64::from(entry.items)).sum()
     }
 
     /// When the newest item that waits was recorded at the latest known.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::disk::Disk;
 use super::format::{FileHeader, Marker, RecordHeader, Unreadable, checksum};
 use super::identity::{Access, FileId, create_private, open_own};
+use super::replay::MAX_BODY;
 use super::scan::{Contents, Scanner};
 
 /// One file of records.
@@ -144,6 +145,9 @@ impl SegmentFile {
         offset: u32,
         length: u32,
     ) -> io::Result<Option<Record>> {
+        if length > MAX_PAYLOAD {
+            return Ok(None);
+        }
         let file = self.opened(Access::Read)?;
         let mut header = [0; RecordHeader::LEN];
         disk.read_at(&file, &mut header, offset.into())?;
@@ -207,4 +211,6 @@ fn gone() -> io::Error {
 }
 
 /// No file of ours is longer; offsets of records stay far below 32 bits.
-const MAX_LENGTH: u64 = 256 * 1024 * 1024;
+const MAX_LENGTH: u64 = 128 * 1024 * 1024;
+/// No body that is stored is larger, even where gzip makes it a little larger than it was.
+const MAX_PAYLOAD: u32 = MAX_BODY as u32 + 1024 * 1024;

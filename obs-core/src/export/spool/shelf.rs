@@ -14,8 +14,8 @@ pub(in crate::export) struct ShelfSpec {
     pub(in crate::export) signal: Signal,
     /// Where its records go. Records for another are never sent.
     pub(in crate::export) destination: String,
-    /// Called after there is something to hear, on the spool's thread: it must not wait, and must
-    /// not keep the shelf alive.
+    /// Called after there is something to hear or to lease, mostly on the spool's thread: it must
+    /// not wait, and must not keep the shelf alive.
     pub(in crate::export) wake: Arc<dyn Fn() + Send + Sync>,
 }
 

@@ -247,9 +247,8 @@ impl Keeper {
         let Some(folder) = self.folders.remove(&folder) else {
             return;
         };
-        let path = folder.path().to_owned();
         if let Err(error) = folder.remove() {
-            self.notices.not_settled(&path, &error);
+            self.notices.not_settled(folder.path(), &error);
         }
     }
 }

@@ -51,7 +51,10 @@ fn a_killed_process_that_spooled_nothing_is_told() {
     Running::start(dir.path()).kill();
     let next = Running::start(dir.path());
     assert_eq!(next.account(), Account::default());
-    assert!(next.message().contains("it had spooled nothing"));
+    assert!(
+        next.message()
+            .contains("it left nothing on disk to send here")
+    );
     assert_eq!(dir.folders().len(), 1, "only ours is left");
 }
 

@@ -1,10 +1,11 @@
 //! Files are private, and what is not ours is neither followed nor removed.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::Path;
 
 use super::support::{Account, Dir, Running, body};
+use crate::export::spool::purge;
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -87,6 +88,33 @@ fn folders_and_files_that_are_links_are_not_followed() {
     running.close();
     assert!(link.is_symlink() && locked.is_dir());
     assert_eq!(fs::read(&file).unwrap(), before);
+}
+
+#[test]
+fn folders_and_files_of_another_user_are_left_alone() {
+    let dir = Dir::new();
+    let running = Running::start(dir.path());
+    running.leave("one");
+    running.close();
+    let (folder, file) = (dir.folders().remove(0), dir.files().remove(0));
+    // Only the administrator may give files away.
+    if chown(&file, Some(12_345), None).is_err() {
+        return;
+    }
+    let look = || {
+        let next = Running::start(dir.path());
+        assert_eq!(next.account(), Account::default());
+        assert!(next.lease().is_none());
+        next.close();
+    };
+    look();
+    chown(&folder, Some(12_345), None).unwrap();
+    chown(&file, Some(0), None).unwrap();
+    look();
+    assert_eq!(purge(dir.path()).unwrap().folders, 0);
+    assert!(file.is_file());
+    chown(&folder, Some(0), None).unwrap();
+    assert_eq!(Running::start(dir.path()).send_all(), ["one"]);
 }
 
 #[test]

@@ -376,6 +376,49 @@ fn few_large_bodies_are_as_much_as_many_small_ones() {
 }
 
 #[test]
+fn a_folder_that_lost_its_lock_is_taken_over_by_ourselves() {
+    let dir = Dir::new();
+    let running = Running::start(dir.path());
+    running.leave("one");
+    fs::remove_file(dir.folders()[0].join("lock")).unwrap();
+    running.leave("two");
+    assert_eq!(running.send_all(), ["two"]);
+    let account = running.account();
+    assert_eq!((account.corrupt, account.recovered), (1, 1));
+    assert_eq!(running.send_all(), ["one"]);
+    running.close();
+    assert!(dir.folders().is_empty());
+}
+
+/// A disk that nobody thought of.
+struct Defect;
+
+impl Disk for Defect {
+    fn write_at(&self, _: &File, _: &[u8], _: u64) -> io::Result<()> {
+        panic!("a defect")
+    }
+}
+
+#[test]
+fn a_defect_ends_the_spool_and_nothing_else() {
+    let dir = Dir::new();
+    let setup = Setup {
+        disk: Box::new(Defect),
+        ..Setup::default()
+    };
+    let running = Running::start_as(dir.path(), setup);
+    assert!(running.try_store(body(&["one"])).is_err());
+    assert!(running.lease().is_none());
+    assert!(!running.shelf.is_open());
+    let message = running.message();
+    assert!(
+        message.starts_with("ERROR nothing is spooled: a defect in obs-core"),
+        "{message}"
+    );
+    running.close();
+}
+
+#[test]
 fn after_the_end_everything_is_answered_with_no() {
     let dir = Dir::new();
     let mut running = Running::start(dir.path());
