@@ -33,11 +33,15 @@ impl Storage {
             .iter()
             .filter(|(target, _)| target.signal != Signal::Metrics)
             .map(|(target, queue)| {
-                let queue = Arc::clone(queue);
+                let queue = Arc::downgrade(queue);
                 let spec = ShelfSpec {
                     signal: target.signal,
                     destination: target.destination(),
-                    wake: Arc::new(move || queue.wake()),
+                    wake: Arc::new(move || {
+                        if let Some(queue) = queue.upgrade() {
+                            queue.wake();
+                        }
+                    }),
                 };
                 (target.signal, spec)
             })

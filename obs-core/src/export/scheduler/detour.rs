@@ -211,6 +211,10 @@ impl Scheduler {
             self.again.extend(parts);
             return;
         }
+        if detour.shelf.is_open() {
+            // It was not the disk: this batch is too large for the spool, and stays so.
+            return;
+        }
         let under_way = self.under_way.values_mut().map(|(attempt, _)| attempt);
         let aside = self.aside.iter_mut().map(|(_, attempt)| attempt);
         for attempt in under_way.chain(&mut self.again).chain(aside) {
