@@ -14,12 +14,16 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::{LookupSpan, Registry};
 
 use crate::capture::{CaptureFilter, CaptureLayer, NameRules, install_log_bridge};
+use crate::clock::Clock;
 use crate::config::{Env, NOT_HONOURED, Problem, Reader};
 use crate::error::Error;
 use crate::log::{LogOutputs, Settings, Stream};
 use crate::pipeline::Pipeline;
+#[cfg(feature = "otlp")]
+use crate::pipeline::SpanOutlet;
+use crate::propagation::IdSource;
 use crate::resource::{Environment, Named, Resource};
-use crate::sampling::Sampler;
+use crate::sampling::{Keeper, Policy, Sampler};
 use crate::telemetry::Telemetry;
 
 /// Starts a pipeline for the service of this name; see [`Builder`].
@@ -78,6 +82,8 @@ pub struct Builder {
     environment: Environment,
     stream: Stream,
     announce: bool,
+    clock: Clock,
+    ids: IdSource,
     layers: Vec<Box<dyn Layer<Registry> + Send + Sync>>,
     spool_dir: Option<PathBuf>,
 }
@@ -104,6 +110,8 @@ impl Builder {
             environment,
             stream: Stream::Stdout,
             announce: true,
+            clock: Clock::default(),
+            ids: IdSource::default(),
             layers: Vec::new(),
             spool_dir: None,
         }
@@ -149,6 +157,20 @@ impl Builder {
     /// See `docs/delivery.md`: what it survives, how much room it takes, who may read it.
     pub fn spool_dir(mut self, folder: impl Into<PathBuf>) -> Self {
         self.spool_dir = Some(folder.into());
+        self
+    }
+
+    /// Spans, events and sampling take the time from here.
+    #[cfg(feature = "testing")]
+    pub(crate) fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// New spans take their ids from here.
+    #[cfg(feature = "testing")]
+    pub(crate) fn ids(mut self, ids: IdSource) -> Self {
+        self.ids = ids;
         self
     }
 
@@ -275,6 +297,7 @@ impl Builder {
             1.0
         };
         let sampler = Sampler::read(&reader, default_ratio);
+        let policy = Policy::read(&reader).filter(|_| sampler.allows_keeping());
         let filter = CaptureFilter::read(&reader, LevelFilter::INFO);
         let settings = Settings::read(&reader, environment, self.stream);
         let identity = resource.identity();
@@ -290,11 +313,18 @@ impl Builder {
         }
         #[cfg(feature = "otlp")]
         let (reserved, exporter) = start_export(export, &resource, &rules, spokesman);
+        #[cfg(feature = "otlp")]
+        let keeper = keeper(exporter.as_ref(), policy, &self.clock);
+        #[cfg(not(feature = "otlp"))]
+        let keeper = None;
         let pipeline = Pipeline {
             environment,
             identity,
             rules,
+            clock: self.clock,
+            ids: self.ids,
             sampler,
+            keeper,
             filter,
             outputs,
             #[cfg(feature = "otlp")]
@@ -344,6 +374,20 @@ impl Spokesman {
         }
     }
 
+    /// Lets go of spans that have waited long enough for the end of their trace.
+    #[cfg(feature = "otlp")]
+    fn settle_due(&self) {
+        let speech = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let pipeline = speech.pipeline.as_ref().and_then(Weak::upgrade);
+        drop(speech);
+        if let Some(keeper) = pipeline
+            .as_ref()
+            .and_then(|pipeline| pipeline.keeper.as_ref())
+        {
+            keeper.settle_due();
+        }
+    }
+
     /// To the outputs of this process: what is said of sending must not be sent itself.
     #[cfg(feature = "otlp")]
     fn say(&self, level: Level, message: &str) {
@@ -373,6 +417,8 @@ fn start_export(
     } else {
         Reserved::Keep
     };
+    let settler = spokesman.clone();
+    let settle = move || settler.settle_due();
     let spokesman = spokesman.clone();
     let report = move |level: Level, message: &str| spokesman.say(level, message);
     let exporter = Exporter::start(
@@ -380,8 +426,23 @@ fn start_export(
         resource.attributes(),
         rules.redactor(),
         Arc::new(report),
+        Arc::new(settle),
     );
     (reserved, Some(exporter))
+}
+
+/// Keeps what head sampling refuses, where spans are sent.
+#[cfg(feature = "otlp")]
+fn keeper(
+    exporter: Option<&crate::export::Exporter>,
+    policy: Option<Policy>,
+    clock: &Clock,
+) -> Option<Arc<Keeper>> {
+    let exporter = exporter.filter(|exporter| exporter.sends_traces())?;
+    let outlet = Box::new(SpanOutlet(exporter.clone()));
+    let keeper = Keeper::new(policy?, clock.clone(), outlet);
+    exporter.watch_sampling(keeper.tally());
+    Some(Arc::new(keeper))
 }
 
 /// The redactor that `REDACT_FIELDS`, `REDACT_ALLOW` and `REDACT_PATTERNS` describe. A mistake is an

@@ -2,6 +2,35 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+/// Where the spans of a pipeline, and what sampling does with them, take the time from.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Clock {
+    #[default]
+    System,
+    #[cfg(feature = "testing")]
+    Manual(crate::testing::ManualClock),
+}
+
+impl Clock {
+    /// Monotonic: a step of the wall clock does not change it.
+    pub(crate) fn now(&self) -> Instant {
+        match self {
+            Self::System => Instant::now(),
+            #[cfg(feature = "testing")]
+            Self::Manual(clock) => clock.now(),
+        }
+    }
+
+    /// Nanoseconds since the Unix epoch, UTC.
+    pub(crate) fn unix_nanos(&self) -> u64 {
+        match self {
+            Self::System => unix_nanos(),
+            #[cfg(feature = "testing")]
+            Self::Manual(clock) => clock.unix_nanos(),
+        }
+    }
+}
+
 /// When a wait that may last so long is over. A wait for ever lasts a year.
 pub(crate) fn deadline(timeout: Duration) -> Instant {
     let now = Instant::now();

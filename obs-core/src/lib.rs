@@ -19,7 +19,7 @@
 //!   service, except where ignoring them could leak.
 //! - [`propagation`]: W3C trace context in and out.
 //! - `spool`: records that wait on disk, shown and thrown away.
-//! - [`SpanExt`]: trace context, links and late attributes of a span.
+//! - [`SpanExt`]: trace context, links, late attributes and sampling of a span.
 //! - [`otel`]: the OpenTelemetry API of the version that this pipeline serves.
 //!
 //! # What it does not do
@@ -74,6 +74,6 @@ pub use crate::capture::SpanExt;
 pub use crate::error::Error;
 #[cfg(feature = "otlp")]
 pub use crate::export::SignalReport;
-pub use crate::report::{LineCounts, ShutdownReport, Status};
+pub use crate::report::{LineCounts, SamplingReport, ShutdownReport, Status};
 pub use crate::resource::Environment;
 pub use crate::telemetry::{Telemetry, TelemetryHandle};

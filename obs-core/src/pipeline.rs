@@ -10,12 +10,14 @@ use opentelemetry::metrics::{InstrumentProvider, Meter};
 use tracing::Level;
 
 use crate::capture::{CaptureFilter, Fields, LogRecord, NameRules, SpanRecord, own_record};
+use crate::clock::Clock;
 use crate::config::Env;
 #[cfg(feature = "otlp")]
 use crate::export::{Exporter, Priority, Reserved, Signal, encode};
 use crate::log::LogOutputs;
+use crate::propagation::IdSource;
 use crate::resource::{Environment, Identity};
-use crate::sampling::Sampler;
+use crate::sampling::{EndedSpan, Keeper, Mark, Outlet, Sampler, TraceMember};
 
 /// One assembled pipeline. Everything in it is fixed at start but the end.
 #[derive(Debug)]
@@ -24,7 +26,11 @@ pub(crate) struct Pipeline {
     pub(crate) environment: Environment,
     pub(crate) identity: Identity,
     pub(crate) rules: Arc<NameRules>,
+    pub(crate) clock: Clock,
+    pub(crate) ids: IdSource,
     pub(crate) sampler: Sampler,
+    /// None where spans are not sent, or what the head refuses is not to be kept.
+    pub(crate) keeper: Option<Arc<Keeper>>,
     pub(crate) filter: CaptureFilter,
     pub(crate) outputs: LogOutputs,
     #[cfg(feature = "otlp")]
@@ -89,27 +95,38 @@ impl Pipeline {
         }
     }
 
-    /// Exports a finished span.
-    pub(crate) fn span(&self, record: &SpanRecord<'_>, buffers: &mut OutputBuffers) {
+    /// Exports a finished span, now, later or never.
+    pub(crate) fn span(
+        &self,
+        record: &SpanRecord<'_>,
+        member: Option<&TraceMember>,
+        buffers: &mut OutputBuffers,
+    ) {
         #[cfg(feature = "otlp")]
-        if let Some(exporter) = self
-            .exporter
-            .as_ref()
-            .filter(|exporter| exporter.sends_traces())
         {
-            buffers.wire.clear();
-            let redactor = self.rules.redactor();
-            encode::span(&mut buffers.wire, record, redactor, self.reserved);
-            let failed = record.status == crate::capture::Status::Error;
-            let priority = if failed {
-                Priority::Error
-            } else {
-                Priority::Info
+            let latency = record
+                .end_unix_nanos
+                .saturating_sub(record.start_unix_nanos);
+            let ended = EndedSpan {
+                id: record.context.span_id,
+                scope: record.scope,
+                failed: record.status == crate::capture::Status::Error,
+                latency: Duration::from_nanos(latency),
             };
-            exporter.span(record.scope, priority, &buffers.wire);
+            let head = record
+                .context
+                .is_sampled()
+                .then_some(match record.parent_id {
+                    None => Place::Root,
+                    Some(_) if record.parent_is_remote => Place::BelowRemote,
+                    Some(_) => Place::Below,
+                });
+            self.ended_span(&ended, member, head, &mut buffers.wire, |wire| {
+                encode::span(wire, record, self.rules.redactor(), self.reserved);
+            });
         }
         #[cfg(not(feature = "otlp"))]
-        let _unused = (record, buffers);
+        let _unused = (record, member, buffers);
     }
 
     /// Says something about the pipeline itself, through its own outputs.
@@ -146,8 +163,46 @@ impl Pipeline {
     }
 }
 
+/// Where in a trace a span is that the head took.
+#[cfg(feature = "otlp")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Root,
+    BelowRemote,
+    Below,
+}
+
 #[cfg(feature = "otlp")]
 impl Pipeline {
+    /// Hands a finished span to its local trace, or to the exporter if the head took it.
+    pub(crate) fn ended_span(
+        &self,
+        ended: &EndedSpan<'_>,
+        member: Option<&TraceMember>,
+        head: Option<Place>,
+        wire: &mut Vec<u8>,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) {
+        if let (Some(keeper), Some(member)) = (&self.keeper, member)
+            && keeper.owns(member.trace())
+        {
+            member.end(ended, wire, encode);
+            return;
+        }
+        let exporter = self.exporter.as_ref();
+        if let (Some(exporter), Some(place)) = (exporter.filter(|e| e.sends_traces()), head) {
+            wire.clear();
+            encode(wire);
+            if place != Place::Below {
+                mark(
+                    wire,
+                    self.sampler.head(true, place == Place::BelowRemote).mark,
+                );
+            }
+            send(exporter, ended.scope, ended.failed, wire);
+        }
+    }
+
     pub(crate) fn meter(&self, name: &'static str) -> Meter {
         match self.exporter.as_ref().and_then(Exporter::meter_provider) {
             Some(provider) => provider.meter(name),
@@ -156,12 +211,18 @@ impl Pipeline {
     }
 
     pub(crate) fn flush_export(&self, timeout: Duration) -> bool {
+        if let Some(keeper) = &self.keeper {
+            keeper.flush();
+        }
         self.exporter
             .as_ref()
             .is_none_or(|exporter| exporter.flush(timeout))
     }
 
     pub(crate) fn shutdown_export(&self, timeout: Duration) -> Vec<crate::export::SignalReport> {
+        if let Some(keeper) = &self.keeper {
+            keeper.shutdown();
+        }
         self.exporter
             .as_ref()
             .map(|exporter| exporter.shutdown(timeout))
@@ -182,7 +243,14 @@ impl Pipeline {
         let off =
             "off; set OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 or OPENOBSERVE_URL to send";
         let traces = match endpoint(Signal::Traces) {
-            Some(endpoint) => format!("to {endpoint}, {} (OTEL_TRACES_SAMPLER)", self.sampler),
+            Some(endpoint) => {
+                let kept = self.keeper.as_ref();
+                let kept = kept.map_or_else(String::new, |keeper| format!("; {}", keeper.policy()));
+                format!(
+                    "to {endpoint}, {} (OTEL_TRACES_SAMPLER){kept}",
+                    self.sampler
+                )
+            }
             None => off.to_owned(),
         };
         let metrics = endpoint(Signal::Metrics)
@@ -236,6 +304,37 @@ impl Pipeline {
             format!("metrics: {off}"),
         ]
     }
+}
+
+/// The exporter, as sampling sees it.
+#[cfg(feature = "otlp")]
+#[derive(Debug)]
+pub(crate) struct SpanOutlet(pub(crate) Exporter);
+
+#[cfg(feature = "otlp")]
+impl Outlet for SpanOutlet {
+    fn send(&self, scope: &str, failed: bool, span: &[u8]) {
+        send(&self.0, scope, failed, span);
+    }
+
+    fn mark(&self, span: &mut Vec<u8>, mark: Mark) {
+        self::mark(span, mark);
+    }
+}
+
+#[cfg(feature = "otlp")]
+fn send(exporter: &Exporter, scope: &str, failed: bool, span: &[u8]) {
+    let priority = if failed {
+        Priority::Error
+    } else {
+        Priority::Info
+    };
+    exporter.span(scope, priority, span);
+}
+
+#[cfg(feature = "otlp")]
+fn mark(span: &mut Vec<u8>, mark: Mark) {
+    encode::sampling(span, mark.reason.name(), mark.weight);
 }
 
 /// A meter whose instruments measure nothing.

@@ -1,5 +1,6 @@
 //! What became of the data.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -18,6 +19,27 @@ pub struct LineCounts {
     pub dropped_failed: u64,
 }
 
+/// What became of traces that head sampling refused; see [`Status`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SamplingReport {
+    /// Local traces that were exported all the same, by the reason that decided: `error`, `slow` or
+    /// `forced`. `late_error`: spans that failed after their trace was forgotten and were exported
+    /// alone.
+    pub kept: BTreeMap<&'static str, u64>,
+    /// Spans that were not exported.
+    pub forgotten_spans: u64,
+    /// Local traces that were forgotten, or exported in part, because a bound was reached.
+    ///
+    /// `rate`: there was a reason to keep them, but `OBS_KEEP_RATE` was used up; `trace_bytes`: they
+    /// were too large; `total_bytes`: all that waited was too much.
+    pub over_bound: BTreeMap<&'static str, u64>,
+    /// Bytes of spans that wait for the end of their trace.
+    pub held_bytes: u64,
+    /// The most bytes that waited at once.
+    pub peak_held_bytes: u64,
+}
+
 /// How telemetry is doing; see [`Telemetry::status`](crate::Telemetry::status).
 ///
 /// Prints as a line for the log outputs and one for each signal that is sent.
@@ -30,6 +52,8 @@ pub struct Status {
     /// What became of the records so far, by signal; each entry is one consistent snapshot.
     #[cfg(feature = "otlp")]
     pub signals: Vec<SignalReport>,
+    /// What became of traces that head sampling refused; none where they are not kept at all.
+    pub sampling: Option<SamplingReport>,
 }
 
 /// What [`Telemetry::shutdown`](crate::Telemetry::shutdown) achieved.
@@ -94,7 +118,25 @@ impl fmt::Display for Status {
         for signal in &self.signals {
             write!(f, "\n{signal}")?;
         }
+        if let Some(sampling) = &self.sampling {
+            write!(f, "\n{sampling}")?;
+        }
         Ok(())
+    }
+}
+
+impl fmt::Display for SamplingReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("sampling: kept")?;
+        for (index, (reason, count)) in self.kept.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "," };
+            write!(f, "{separator} {count} {reason}")?;
+        }
+        write!(f, "; {} spans forgotten", self.forgotten_spans)?;
+        for (bound, count) in self.over_bound.iter().filter(|(_, count)| **count > 0) {
+            write!(f, ", {count} traces over the bound ({bound})")?;
+        }
+        write!(f, "; {} bytes wait", self.held_bytes)
     }
 }
 
@@ -127,7 +169,9 @@ mod tests {
             status.to_string(),
             "log lines: 1 written, 0 lost\n\
              traces: 0 of 0 exported\n\
-             logs: 1 of 1 exported"
+             logs: 1 of 1 exported\n\
+             sampling: kept 0 error, 0 forced, 0 late_error, 0 slow; 0 spans forgotten; \
+             0 bytes wait"
         );
         assert_eq!(handle.status().to_string(), status.to_string());
         drop(t);

@@ -204,6 +204,7 @@ impl Pipeline {
                 .as_ref()
                 .map(crate::export::Exporter::status)
                 .unwrap_or_default(),
+            sampling: self.keeper.as_ref().map(|keeper| keeper.tally().report()),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
+use std::time::Instant;
 
 use opentelemetry::trace::TraceContextExt as _;
 use tracing::span::{Attributes, Id, Record};
@@ -10,10 +11,10 @@ use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::record::{LogRecord, SpanRecord, TraceIds};
-use super::span::{Origin, Span};
-use crate::clock;
+use super::span::{Origin, Span, Started};
 use crate::pipeline::{Pipeline, Scratch};
-use crate::propagation::{self, SpanId, TraceContext, TraceFlags, TraceId};
+use crate::propagation::{self, SpanId, TraceContext, TraceFlags};
+use crate::sampling::{LocalTrace, TraceMember};
 
 /// Captures spans and events of the subscriber it is part of.
 #[derive(Debug)]
@@ -43,7 +44,12 @@ impl CaptureLayer {
     }
 
     /// What a new span continues, and its place in a trace.
-    fn place<S>(&self, attributes: &Attributes<'_>, cx: &Context<'_, S>) -> (Origin, TraceContext)
+    fn place<S>(
+        &self,
+        attributes: &Attributes<'_>,
+        started: Instant,
+        cx: &Context<'_, S>,
+    ) -> (Origin, TraceContext)
     where
         S: Subscriber + for<'l> LookupSpan<'l>,
     {
@@ -69,30 +75,75 @@ impl CaptureLayer {
             remote.map(|context| (context, true))
         });
         let Some((parent, parent_is_remote)) = parent else {
-            return (
-                Origin {
-                    enclosing,
-                    ..Origin::default()
-                },
-                self.new_trace(),
-            );
+            let context = self.new_trace();
+            let origin = Origin {
+                enclosing,
+                member: self.begin_trace(&context, false, started),
+                ..Origin::default()
+            };
+            return (origin, context);
+        };
+        let context = self.child_of(&parent, parent_is_remote);
+        let known = if parent_is_remote {
+            None
+        } else {
+            self.trace_below(&parent, enclosing.as_deref())
+        };
+        let member = match known {
+            Some(trace) => Some(TraceMember::new(trace)),
+            None => self.begin_trace(&context, true, started),
         };
         let origin = Origin {
             enclosing,
             parent_id: Some(parent.span_id),
             parent_is_remote,
+            member,
         };
-        (origin, self.child_of(&parent, parent_is_remote))
+        (origin, context)
     }
 
     fn new_trace(&self) -> TraceContext {
-        let trace_id = TraceId::random();
+        let ids = &self.pipeline.ids;
+        let trace_id = ids.trace_id();
         let sampled = self.pipeline.sampler().samples_root(trace_id);
-        TraceContext::new(
-            trace_id,
-            SpanId::random(),
-            TraceFlags::RANDOM.sampled(sampled),
-        )
+        TraceContext::new(trace_id, ids.span_id(), TraceFlags::RANDOM.sampled(sampled))
+    }
+
+    /// Makes a span the root of a local trace, where traces that the head refused may be kept.
+    pub(super) fn begin_trace(
+        &self,
+        root: &TraceContext,
+        has_parent: bool,
+        started: Instant,
+    ) -> Option<TraceMember> {
+        let keeper = self.pipeline.keeper.as_ref()?;
+        let head = self.pipeline.sampler().head(root.is_sampled(), has_parent);
+        Some(TraceMember::new(keeper.begin(root, head, started)))
+    }
+
+    /// The local trace of a parent in this process, if it is one of ours.
+    fn trace_below(
+        &self,
+        parent: &TraceContext,
+        enclosing: Option<&Span>,
+    ) -> Option<Arc<LocalTrace>> {
+        let keeper = self.pipeline.keeper.as_ref()?;
+        enclosing
+            .filter(|span| span.context_id() == parent.span_id)
+            .and_then(Span::trace)
+            .or_else(|| opentelemetry::Context::map_current(|active| keeper.find(parent, active)))
+            .filter(|trace| keeper.owns(trace))
+    }
+
+    /// An ERROR event: the enclosing span has failed, and the local trace it happened in.
+    fn saw_error(&self, span: Option<&Span>, parent: Option<&(TraceContext, bool)>) {
+        if let Some(span) = span {
+            span.fail();
+        } else if let (Some(keeper), Some((parent, false))) = (&self.pipeline.keeper, parent)
+            && let Some(trace) = keeper.open_spans().trace_of(parent.span_id)
+        {
+            trace.failed();
+        }
     }
 
     /// The identity of a child; a local parent's decision is final, a remote one's is asked about.
@@ -106,7 +157,7 @@ impl CaptureLayer {
         };
         TraceContext::new(
             parent.trace_id,
-            SpanId::random(),
+            self.pipeline.ids.span_id(),
             parent.flags.sampled(sampled),
         )
         .with_state(parent.state().clone())
@@ -125,8 +176,9 @@ where
             attributes.record(&mut scratch.fields.recorder(self.pipeline.rules()));
             scratch.fields.for_span()
         });
-        let (origin, context) = self.place(attributes, &cx);
-        let span = Span::open(attributes.metadata(), origin, context, fields);
+        let started = Started::now(&self.pipeline.clock);
+        let (origin, context) = self.place(attributes, started.at, &cx);
+        let span = Span::open(attributes.metadata(), origin, context, fields, started);
         if let Some(registered) = cx.span(id) {
             let mut extensions = registered.extensions_mut();
             // A second pipeline in the same subscriber shares the spans of the first.
@@ -166,16 +218,14 @@ where
         } else {
             ours.map(local)
         };
-        let trace = parent.map(|(parent, _)| TraceIds {
+        let trace = parent.as_ref().map(|(parent, _)| TraceIds {
             trace_id: parent.trace_id,
             span_id: parent.span_id,
             sampled: parent.is_sampled(),
         });
         let metadata = event.metadata();
-        if *metadata.level() == Level::ERROR
-            && let Some(span) = &span
-        {
-            span.state().saw_error = true;
+        if *metadata.level() == Level::ERROR {
+            self.saw_error(span.as_deref(), parent.as_ref());
         }
         with_scratch(|scratch| {
             let Scratch { fields, outputs } = scratch;
@@ -183,7 +233,7 @@ where
             let target = fields.log_target().unwrap_or(metadata.target());
             let spans = span.as_ref().map(|span| span.scope()).unwrap_or_default();
             let record = LogRecord::new(
-                clock::unix_nanos(),
+                self.pipeline.clock.unix_nanos(),
                 *metadata.level(),
                 target,
                 fields,
@@ -200,16 +250,28 @@ where
         }
         let Some(span) = span_of(&cx, id) else { return };
         let guard = span.active_context().attach();
-        ENTERED.with_borrow_mut(|entered| entered.push((id.clone(), guard)));
+        let entry = Entry {
+            id: id.clone(),
+            was_panicking: std::thread::panicking(),
+            _guard: guard,
+        };
+        ENTERED.with_borrow_mut(|entered| entered.push(entry));
     }
 
-    fn on_exit(&self, id: &Id, _: Context<'_, S>) {
+    fn on_exit(&self, id: &Id, cx: Context<'_, S>) {
         // The guard is dropped outside of the borrow: what it drops may run code of the program.
         let left = ENTERED.try_with(|entered| {
             let mut entered = entered.borrow_mut();
-            let last = entered.iter().rposition(|(entered, _)| entered == id)?;
+            let last = entered.iter().rposition(|entry| entry.id == *id)?;
             Some(entered.remove(last))
         });
+        if let Ok(Some(entry)) = &left
+            && !entry.was_panicking
+            && std::thread::panicking()
+            && let Some(span) = span_of(&cx, id)
+        {
+            span.fail();
+        }
         drop(left);
     }
 
@@ -218,11 +280,20 @@ where
             return;
         };
         let state = span.state();
-        if state.context.is_sampled() {
-            let record = SpanRecord::of(&span, &state);
-            with_scratch(|scratch| self.pipeline.span(&record, &mut scratch.outputs));
+        if state.context.is_sampled() || state.member.is_some() {
+            let record = SpanRecord::of(&span, &state, &self.pipeline.clock);
+            let member = state.member.as_ref();
+            with_scratch(|scratch| self.pipeline.span(&record, member, &mut scratch.outputs));
         }
     }
+}
+
+/// A span that is entered on this thread.
+struct Entry {
+    id: Id,
+    /// A panic that was under way before is not the span's.
+    was_panicking: bool,
+    _guard: opentelemetry::ContextGuard,
 }
 
 fn find<S>(dispatch: &Dispatch, id: &Id) -> Option<Arc<Span>>
@@ -290,7 +361,7 @@ fn local(context: TraceContext) -> (TraceContext, bool) {
 
 thread_local! {
     static ALIVE: Alive = Alive::new();
-    static ENTERED: RefCell<Vec<(Id, opentelemetry::ContextGuard)>> = const { RefCell::new(Vec::new()) };
+    static ENTERED: RefCell<Vec<Entry>> = const { RefCell::new(Vec::new()) };
     static SCRATCH: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
 }
 

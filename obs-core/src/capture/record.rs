@@ -11,7 +11,7 @@ use super::ContextKey;
 use super::fields::{Fields, SpanKind, Status, Value};
 use super::name::NameRules;
 use super::span::{Span, State};
-use crate::clock;
+use crate::clock::{self, Clock};
 use crate::propagation::{SpanId, TraceContext, TraceId};
 
 /// One log record.
@@ -163,8 +163,8 @@ pub(crate) struct SpanRecord<'r> {
 }
 
 impl<'r> SpanRecord<'r> {
-    pub(super) fn of(span: &'r Span, state: &'r State) -> Self {
-        let (start_unix_nanos, end_unix_nanos) = span.interval();
+    pub(super) fn of(span: &'r Span, state: &'r State, clock: &Clock) -> Self {
+        let (start_unix_nanos, end_unix_nanos) = span.interval(clock);
         Self {
             scope: span.target,
             name: state.fields.otel_name().unwrap_or(span.name),

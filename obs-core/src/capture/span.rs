@@ -7,8 +7,9 @@ use std::time::Instant;
 use opentelemetry::trace::{SpanContext, TraceContextExt as _, TraceState};
 
 use super::fields::{Fields, Status};
-use crate::clock;
+use crate::clock::Clock;
 use crate::propagation::{SpanId, TraceContext};
+use crate::sampling::{ActiveTrace, LocalTrace, TraceMember};
 
 /// An open span, shared by its children and by the events inside it.
 #[derive(Debug)]
@@ -18,7 +19,7 @@ pub(crate) struct Span {
     parent: Option<Arc<Self>>,
     started_unix_nanos: u64,
     /// Durations come from the monotonic clock: a step of the wall clock must not stretch a span.
-    started: Instant,
+    pub(super) started: Instant,
     state: Mutex<State>,
 }
 
@@ -30,10 +31,13 @@ pub(crate) struct State {
     pub(crate) parent_is_remote: bool,
     pub(crate) fields: Fields,
     pub(crate) links: Vec<TraceContext>,
-    /// An event of level ERROR was recorded in this span.
-    pub(crate) saw_error: bool,
-    /// What `opentelemetry::Context::current()` is while the span is entered.
-    active: Option<opentelemetry::Context>,
+    /// Its part in the local trace, where traces that the head refused may be kept.
+    pub(crate) member: Option<TraceMember>,
+    /// An event of level ERROR was recorded in this span, or a panic went through it.
+    saw_error: bool,
+    /// What `opentelemetry::Context::current()` is while the span is entered, and whether it says
+    /// that the trace is sampled.
+    active: Option<(opentelemetry::Context, bool)>,
 }
 
 /// What a new span continues.
@@ -43,6 +47,7 @@ pub(crate) struct Origin {
     pub(crate) enclosing: Option<Arc<Span>>,
     pub(crate) parent_id: Option<SpanId>,
     pub(crate) parent_is_remote: bool,
+    pub(crate) member: Option<TraceMember>,
 }
 
 impl Span {
@@ -51,24 +56,27 @@ impl Span {
         origin: Origin,
         context: TraceContext,
         fields: Fields,
+        started: Started,
     ) -> Self {
         let Origin {
             enclosing,
             parent_id,
             parent_is_remote,
+            member,
         } = origin;
         Self {
             name: metadata.name(),
             target: metadata.target(),
             parent: enclosing,
-            started_unix_nanos: clock::unix_nanos(),
-            started: Instant::now(),
+            started_unix_nanos: started.unix_nanos,
+            started: started.at,
             state: Mutex::new(State {
                 context,
                 parent_id,
                 parent_is_remote,
                 fields,
                 links: Vec::new(),
+                member,
                 saw_error: false,
                 active: None,
             }),
@@ -82,7 +90,30 @@ impl Span {
 
     /// The identity that children, log lines and outgoing requests carry.
     pub(crate) fn context(&self) -> TraceContext {
-        self.state().context.clone()
+        self.state().context()
+    }
+
+    /// The id that children name as their parent's.
+    pub(crate) fn context_id(&self) -> SpanId {
+        self.state().context.span_id
+    }
+
+    /// The local trace that it is part of.
+    pub(crate) fn trace(&self) -> Option<Arc<LocalTrace>> {
+        let state = self.state();
+        state
+            .member
+            .as_ref()
+            .map(|member| Arc::clone(member.trace()))
+    }
+
+    /// Takes note of an error inside the span, at once: it may not end for long.
+    pub(crate) fn fail(&self) {
+        let mut state = self.state();
+        state.saw_error = true;
+        if let Some(member) = &state.member {
+            member.trace().failed();
+        }
     }
 
     /// The changing parts of this span and its ancestors, inner first. Always locked in this
@@ -94,8 +125,9 @@ impl Span {
     }
 
     /// Start and now, in nanoseconds since the Unix epoch.
-    pub(crate) fn interval(&self) -> (u64, u64) {
-        let elapsed = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    pub(crate) fn interval(&self, clock: &Clock) -> (u64, u64) {
+        let elapsed = clock.now().saturating_duration_since(self.started);
+        let elapsed = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
         (
             self.started_unix_nanos,
             self.started_unix_nanos.saturating_add(elapsed),
@@ -105,23 +137,58 @@ impl Span {
     /// The context of the OpenTelemetry API in which code inside this span runs.
     pub(crate) fn active_context(&self) -> opentelemetry::Context {
         let mut state = self.state();
-        if let Some(active) = &state.active {
+        let context = state.context();
+        if let Some((active, is_sampled)) = &state.active
+            && *is_sampled == context.is_sampled()
+        {
             return active.clone();
         }
-        let context = &state.context;
-        let active = opentelemetry::Context::current().with_remote_span_context(SpanContext::new(
+        let outer = opentelemetry::Context::current();
+        let around = match &state.member {
+            Some(member) => ActiveTrace::put(member.trace(), outer),
+            None => outer,
+        };
+        let active = around.with_remote_span_context(SpanContext::new(
             context.trace_id.into(),
             context.span_id.into(),
             context.flags.into(),
             false,
             TraceState::from_str(context.state().as_str()).unwrap_or_default(),
         ));
-        state.active = Some(active.clone());
+        state.active = Some((active.clone(), context.is_sampled()));
         active
     }
 }
 
+/// When a span began.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Started {
+    pub(crate) at: Instant,
+    pub(crate) unix_nanos: u64,
+}
+
+impl Started {
+    pub(crate) fn now(clock: &Clock) -> Self {
+        Self {
+            at: clock.now(),
+            unix_nanos: clock.unix_nanos(),
+        }
+    }
+}
+
 impl State {
+    /// The identity to pass on. It says sampled if the head did, or if a trace that was kept is to
+    /// tell so.
+    pub(crate) fn context(&self) -> TraceContext {
+        let mut context = self.context.clone();
+        if let Some(member) = &self.member
+            && member.trace().is_passed_on()
+        {
+            context.flags = context.flags.sampled(true);
+        }
+        context
+    }
+
     /// Adds a link; false if there are as many already as the specification allows by default.
     pub(crate) fn link(&mut self, to: TraceContext) -> bool {
         let room = self.links.len() < MAX_LINKS;
@@ -132,14 +199,22 @@ impl State {
     }
 
     /// Takes over a parent that was found after the span was made.
-    pub(crate) fn reparent(&mut self, context: TraceContext, parent: SpanId, is_remote: bool) {
+    pub(crate) fn reparent(
+        &mut self,
+        context: TraceContext,
+        parent: SpanId,
+        member: Option<TraceMember>,
+    ) {
         self.context = context;
         self.parent_id = Some(parent);
-        self.parent_is_remote = is_remote;
+        self.parent_is_remote = true;
         self.active = None;
+        if let Some(left) = std::mem::replace(&mut self.member, member) {
+            left.leave();
+        }
     }
 
-    /// The status that the program set, or Error where an ERROR event was the only sign.
+    /// The status that the program set, or Error where an ERROR event or a panic was the only sign.
     pub(crate) fn status(&self) -> Status {
         match self.fields.status() {
             Status::Unset if self.saw_error => Status::Error,

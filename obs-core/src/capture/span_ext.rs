@@ -6,8 +6,9 @@ use super::Fields;
 use super::layer::CaptureLayer;
 use super::span::Span;
 use crate::propagation::TraceContext;
+use crate::sampling::LocalTrace;
 
-/// Trace context and attributes of a [`tracing::Span`].
+/// Trace context, attributes and sampling of a [`tracing::Span`].
 ///
 /// Does nothing, and says so by `None` or `false`, where no capture layer is part of the span's
 /// subscriber or the span is disabled.
@@ -36,6 +37,49 @@ pub trait SpanExt {
 
     /// Sets an attribute that was not declared when the span was made; redacted like any other.
     fn set_attribute(&self, key: &'static str, value: impl Into<opentelemetry::Value>);
+
+    /// Exports the local trace of this span, whatever head sampling said of it: what the process
+    /// does below the same root, as far as it has not been forgotten yet.
+    ///
+    /// For what matters although it is neither slow nor an error: a payment, a debug header of a
+    /// trusted caller. Bounded by `OBS_KEEP_RATE`, and of no effect where `OBS_KEEP` is `off`.
+    ///
+    /// # Examples
+    /// ```
+    /// use obs_core::SpanExt;
+    ///
+    /// let refund = tracing::info_span!("refund", amount = 9_900);
+    /// refund.keep();
+    /// ```
+    fn keep(&self);
+
+    /// Says that the caller has been served: time from here on does not make the trace slow.
+    ///
+    /// A local trace is slow if its root takes longer than `OBS_KEEP_SLOW`, unless this was called
+    /// before. HTTP layers call it at the response head: how long the body takes is up to the client.
+    ///
+    /// # Examples
+    /// ```
+    /// use obs_core::SpanExt;
+    ///
+    /// let job = tracing::info_span!("import");
+    /// job.in_scope(|| tracing::info!("accepted"));
+    /// job.end_latency();
+    /// // What follows may take its time.
+    /// ```
+    fn end_latency(&self);
+
+    /// Says that the local trace of this span is never slow, however long it takes: for streams,
+    /// subscriptions and waiting.
+    ///
+    /// # Examples
+    /// ```
+    /// use obs_core::SpanExt;
+    ///
+    /// let subscription = tracing::info_span!("subscription");
+    /// subscription.exempt_from_slow();
+    /// ```
+    fn exempt_from_slow(&self);
 }
 
 impl SpanExt for tracing::Span {
@@ -46,7 +90,8 @@ impl SpanExt for tracing::Span {
     fn set_parent(&self, parent: &TraceContext) -> bool {
         on_span(self, |layer, span| {
             let context = layer.child_of(parent, true);
-            span.state().reparent(context, parent.span_id, true);
+            let member = layer.begin_trace(&context, true, span.started);
+            span.state().reparent(context, parent.span_id, member);
         })
         .is_some()
     }
@@ -65,6 +110,26 @@ impl SpanExt for tracing::Span {
             span.state().fields.merge(&fields);
         });
     }
+
+    fn keep(&self) {
+        on_trace(self, LocalTrace::force);
+    }
+
+    fn end_latency(&self) {
+        on_trace(self, LocalTrace::end_latency);
+    }
+
+    fn exempt_from_slow(&self) {
+        on_trace(self, LocalTrace::exempt_from_slow);
+    }
+}
+
+fn on_trace(span: &tracing::Span, act: impl FnOnce(&LocalTrace)) {
+    on_span(span, |_, span| {
+        if let Some(trace) = span.trace() {
+            act(&trace);
+        }
+    });
 }
 
 fn on_span<R>(span: &tracing::Span, act: impl FnOnce(&CaptureLayer, &Arc<Span>) -> R) -> Option<R> {

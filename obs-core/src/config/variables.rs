@@ -30,9 +30,6 @@ pub const VARIABLES: &[(&str, &[Variable])] = &[
 pub const NOT_HONOURED: &[(&str, &str)] = &[
     ("LOG_MAX_SIZE", ROTATION),
     ("LOG_MAX_FILES", ROTATION),
-    ("OBS_KEEP", KEEPING),
-    ("OBS_KEEP_RATE", KEEPING),
-    ("OBS_KEEP_SLOW", KEEPING),
     ("OTEL_ATTRIBUTE_COUNT_LIMIT", LIMITS),
     ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", LIMITS),
     ("OTEL_BLRP_EXPORT_TIMEOUT", PATIENCE),
@@ -82,7 +79,6 @@ pub const NOT_HONOURED: &[(&str, &str)] = &[
 
 const FILE: &str = "settings come from variables and from the program, not from a file";
 const INSECURE: &str = "the scheme of the endpoint decides: http:// or https://";
-const KEEPING: &str = "sampling alone decides which traces are kept, for now";
 const KEYED_HASH: &str = "hidden values have no keyed hash yet";
 const LIMITS: &str = "the limits are fixed";
 const PATIENCE: &str = "a batch is tried until its age or the bytes for waiting run out";
@@ -426,6 +422,31 @@ const SAMPLING: &[Variable] = &[
         "a ratio from 0 to 1",
         "1 with OTEL_TRACES_SAMPLER, as specified; else 0.1 in production and 1 elsewhere",
         "The ratio of new traces.",
+    ),
+    variable(
+        "OBS_KEEP",
+        "errors, slow, errors,slow or off",
+        "errors,slow; off where the sampler is always_off or parentbased_always_off",
+        "Which traces are exported although the sampler refused them: those in which something \
+         failed, and those that take long.",
+    ),
+    variable(
+        "OBS_KEEP_SLOW",
+        "a duration",
+        "1s",
+        "A trace is slow if the response head, or else the end of its root, takes longer.",
+    ),
+    variable(
+        "OBS_KEEP_RATE",
+        "a number of traces a second",
+        "50",
+        "How many such traces are exported at most; as many at once after a quiet second.",
+    ),
+    variable(
+        "OBS_KEEP_PROPAGATE",
+        "true or false",
+        "false",
+        "Whether callees are told that such a trace is sampled, from the moment of that decision.",
     ),
 ];
 

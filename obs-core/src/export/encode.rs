@@ -94,6 +94,15 @@ pub(crate) fn span(
     fixed32(out, 16, flags(span));
 }
 
+/// Appends to a `Span` message why it was exported, and for how many it stands.
+pub(crate) fn sampling(out: &mut Vec<u8>, reason: &str, weight: Option<f64>) {
+    let mut append = |name, value: Value<'_>| attribute(out, 9, name, &value, Reserved::Keep);
+    append("sampling.reason", Value::Text(reason));
+    if let Some(weight) = weight {
+        append("sampling.weight", Value::Double(weight));
+    }
+}
+
 /// W3C flags, and whether the parent is known to be of another process.
 fn flags(span: &SpanRecord<'_>) -> u32 {
     const HAS_IS_REMOTE: u32 = 0x100;

@@ -21,6 +21,7 @@ use super::settings::{Settings, Target};
 use super::storage::Storage;
 use super::transport::Transport;
 use super::{Priority, Signal};
+use crate::sampling::Tally;
 
 /// Takes records from any thread and has them sent.
 ///
@@ -63,6 +64,7 @@ impl Exporter {
         resource: &[(String, String)],
         redactor: &Redactor,
         report: Report,
+        chore: Chore,
     ) -> Self {
         let retry = settings.retry;
         let spool = settings.spool.clone();
@@ -114,7 +116,7 @@ impl Exporter {
                 traces,
                 metrics: metrics.zip(collector),
                 endpoints,
-                thread: SenderThread::start(senders, &reporter),
+                thread: SenderThread::start(senders, &reporter, chore),
                 storage,
                 is_shut_down: Mutex::new(false),
             }),
@@ -157,6 +159,13 @@ impl Exporter {
     pub(crate) fn span(&self, scope: &str, priority: Priority, record: &[u8]) {
         if let Some(queue) = &self.inner.traces {
             queue.push(scope, priority, record);
+        }
+    }
+
+    /// Makes metrics of what sampling does, if metrics are sent.
+    pub(crate) fn watch_sampling(&self, tally: &Arc<Tally>) {
+        if let Some((_, collector)) = &self.inner.metrics {
+            collector.watch_sampling(tally);
         }
     }
 
@@ -276,7 +285,7 @@ impl Drop for Inner {
 
 impl SenderThread {
     /// Starts the thread, or counts everything as dropped where there is none to be had.
-    fn start(senders: Vec<Arc<Sender>>, reporter: &Arc<Reporter>) -> Arc<Self> {
+    fn start(senders: Vec<Arc<Sender>>, reporter: &Arc<Reporter>, chore: Chore) -> Arc<Self> {
         let control = Arc::new(Self::default());
         let queues: Vec<_> = senders
             .iter()
@@ -284,7 +293,7 @@ impl SenderThread {
             .collect();
         let started = match senders.is_empty() {
             true => Ok(()),
-            false => control.spawn(senders, Arc::clone(reporter)),
+            false => control.spawn(senders, Arc::clone(reporter), chore),
         };
         if let Err(error) = &started {
             stands_still(reporter, "nothing is sent", error);
@@ -300,6 +309,7 @@ impl SenderThread {
         self: &Arc<Self>,
         senders: Vec<Arc<Sender>>,
         reporter: Arc<Reporter>,
+        chore: Chore,
     ) -> io::Result<()> {
         let runtime = runtime::Builder::new_current_thread()
             .enable_io()
@@ -314,7 +324,7 @@ impl SenderThread {
             // for `tracing`, but then every event of every thread would have to ask which
             // subscriber is its.
             let _suppressed = Context::enter_telemetry_suppressed_scope();
-            shared.run(&runtime, senders, &reporter);
+            shared.run(&runtime, senders, &reporter, chore);
             runtime.shutdown_background();
             shared.has_stopped();
         };
@@ -324,7 +334,7 @@ impl SenderThread {
         Ok(())
     }
 
-    fn run(&self, runtime: &Runtime, senders: Vec<Arc<Sender>>, reporter: &Reporter) {
+    fn run(&self, runtime: &Runtime, senders: Vec<Arc<Sender>>, reporter: &Reporter, chore: Chore) {
         runtime.block_on(async {
             let targets = senders.iter().map(|sender| &sender.target);
             let (transports, problems) = Transport::for_targets(targets);
@@ -334,6 +344,12 @@ impl SenderThread {
             for (sender, transport) in senders.into_iter().zip(transports) {
                 tokio::spawn(supervise(sender, transport));
             }
+            tokio::spawn(async move {
+                loop {
+                    tokio::time::sleep(CHORE_INTERVAL).await;
+                    chore();
+                }
+            });
             self.stop.notified().await;
         });
     }
@@ -398,6 +414,10 @@ async fn supervise(sender: Arc<Sender>, transport: Transport) {
     }
 }
 
+/// What is to be done about once a second; it must not block.
+pub(crate) type Chore = Arc<dyn Fn() + Send + Sync>;
+
+const CHORE_INTERVAL: Duration = Duration::from_secs(1);
 const AFTER_DEFECT: Duration = Duration::from_millis(100);
 /// The part of the time for shutdown that is kept for stopping the thread.
 const STOP_SHARE: Duration = Duration::from_millis(250);

@@ -41,7 +41,7 @@ impl LogProcessor for LogBridge {
     }
 
     fn force_flush(&self) -> OTelSdkResult {
-        span_bridge::flush(self.pipeline.exporter.as_ref())
+        span_bridge::flush(&self.pipeline)
     }
 
     /// The pipeline's own shutdown sends what is left.

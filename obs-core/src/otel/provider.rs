@@ -6,7 +6,7 @@ pub use opentelemetry_sdk::logs::SdkLoggerProvider;
 pub use opentelemetry_sdk::trace::SdkTracerProvider;
 
 use super::log_bridge::LogBridge;
-use super::span_bridge::{SamplerBridge, SpanBridge};
+use super::span_bridge::{IdBridge, SamplerBridge, SpanBridge};
 use crate::pipeline::Pipeline;
 use crate::telemetry::TelemetryHandle;
 
@@ -45,8 +45,9 @@ fn traces_into(pipeline: &Arc<Pipeline>) -> SdkTracerProvider {
         .with_sampler(SamplerBridge {
             pipeline: Arc::clone(pipeline),
         })
-        .with_span_processor(SpanBridge {
+        .with_id_generator(IdBridge {
             pipeline: Arc::clone(pipeline),
         })
+        .with_span_processor(SpanBridge::new(Arc::clone(pipeline)))
         .build()
 }

@@ -23,9 +23,13 @@ impl TraceId {
     /// It is not a secret: whoever sees some ids can compute later ones.
     #[must_use]
     pub fn random() -> Self {
-        let ([a, b, c, d, e, f, g, h], [i, j, k, l, m, n, o, p]) =
-            (next_nonzero().to_be_bytes(), next_nonzero().to_be_bytes());
-        Self([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p])
+        Self::from_numbers(random_nonzero(), random_nonzero())
+    }
+
+    /// The id with these halves.
+    pub(super) const fn from_numbers(high: u64, low: u64) -> Self {
+        let number = (high as u128) << 64 | low as u128;
+        Self(number.to_be_bytes())
     }
 
     /// Its bytes.
@@ -63,7 +67,7 @@ impl SpanId {
     /// A new id, never the invalid one, of the quality of [`TraceId::random`].
     #[must_use]
     pub fn random() -> Self {
-        Self(next_nonzero().to_be_bytes())
+        Self(random_nonzero().to_be_bytes())
     }
 
     /// Its bytes.
@@ -184,7 +188,7 @@ pub(crate) fn random_u64() -> u64 {
     })
 }
 
-fn next_nonzero() -> u64 {
+pub(super) fn random_nonzero() -> u64 {
     loop {
         let number = random_u64();
         if number != 0 {
@@ -214,7 +218,7 @@ fn seed() -> [u64; 4] {
 }
 
 /// The generator of Blackman and Vigna (2019): period 2^256 - 1, passes the usual test batteries.
-const fn xoshiro256_plus_plus([a, b, c, d]: [u64; 4]) -> ([u64; 4], u64) {
+pub(super) const fn xoshiro256_plus_plus([a, b, c, d]: [u64; 4]) -> ([u64; 4], u64) {
     let number = a.wrapping_add(d).rotate_left(23).wrapping_add(a);
     let (c2, d2) = (c ^ a, d ^ b);
     ([a ^ d2, b ^ c2, c2 ^ (b << 17), d2.rotate_left(45)], number)

@@ -26,6 +26,7 @@
 
 mod carrier;
 mod flags;
+mod id_source;
 mod ids;
 mod interop;
 mod remote_parent;
@@ -34,6 +35,7 @@ mod trace_state;
 
 pub use self::carrier::{Extract, Inject};
 pub use self::flags::TraceFlags;
+pub(crate) use self::id_source::IdSource;
 #[cfg(feature = "otlp")]
 pub(crate) use self::ids::random_u64;
 pub use self::ids::{Hex, SpanId, TraceId};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::reason::{Head, Mark, Reason};
 use crate::config::Reader;
 use crate::propagation::TraceId;
 
@@ -16,6 +17,8 @@ pub(crate) struct Sampler {
     /// Ids whose low 63 bits of the second half are below this are sampled.
     threshold: u64,
     trusts_parent: bool,
+    /// Whether a trace that it refuses may be kept for what happens in it.
+    allows_keeping: bool,
 }
 
 impl Sampler {
@@ -32,6 +35,15 @@ impl Sampler {
             ratio,
             threshold,
             trusts_parent,
+            allows_keeping: true,
+        }
+    }
+
+    /// Refuses what no caller took, whatever happens.
+    const fn off(self) -> Self {
+        Self {
+            allows_keeping: false,
+            ..self
         }
     }
 
@@ -43,10 +55,10 @@ impl Sampler {
         };
         match name {
             "always_on" => Self::new(1.0, false),
-            "always_off" => Self::new(0.0, false),
+            "always_off" => Self::new(0.0, false).off(),
             "traceidratio" => Self::new(argument(reader, 1.0), false),
             "parentbased_always_on" => Self::new(1.0, true),
-            "parentbased_always_off" => Self::new(0.0, true),
+            "parentbased_always_off" => Self::new(0.0, true).off(),
             "parentbased_traceidratio" => Self::new(argument(reader, 1.0), true),
             other => {
                 reader.problem("OTEL_TRACES_SAMPLER", other, NAMES, &default.to_string());
@@ -72,6 +84,28 @@ impl Sampler {
         } else {
             self.samples_root(trace_id)
         }
+    }
+
+    /// What the root of a local trace says of this decision.
+    ///
+    /// Behind a caller that is trusted the weight assumes that it samples at the same ratio.
+    pub(crate) fn head(&self, sampled: bool, has_parent: bool) -> Head {
+        let reason = if has_parent && self.trusts_parent {
+            Reason::Parent
+        } else {
+            Reason::Head
+        };
+        let weight = (self.ratio > 0.0).then(|| self.ratio.recip());
+        Head {
+            sampled,
+            mark: Mark { reason, weight },
+        }
+    }
+
+    /// Whether a trace that it refuses may be kept for what happens in it: not with `always_off`,
+    /// which asks for none.
+    pub(crate) fn allows_keeping(&self) -> bool {
+        self.allows_keeping
     }
 }
 
@@ -125,14 +159,34 @@ mod tests {
             assert_eq!(read(&pairs), (expected, 0), "{name} {arg}");
         };
         check("always_on", "", Sampler::new(1.0, false));
-        check("always_off", "", Sampler::new(0.0, false));
+        check("always_off", "", Sampler::new(0.0, false).off());
         check("traceidratio", "0.25", Sampler::new(0.25, false));
         check("parentbased_always_on", "", Sampler::new(1.0, true));
-        check("parentbased_always_off", "", Sampler::new(0.0, true));
+        check("parentbased_always_off", "", Sampler::new(0.0, true).off());
         check("parentbased_traceidratio", "0.5", Sampler::new(0.5, true));
         check("parentbased_traceidratio", "", Sampler::new(1.0, true));
         check("", "", Sampler::new(0.1, true));
         check("", "0.2", Sampler::new(0.2, true));
+    }
+
+    #[test]
+    fn only_always_off_forbids_keeping() {
+        let allows = |name| read(&[("OTEL_TRACES_SAMPLER", name)]).0.allows_keeping();
+        assert!(!allows("always_off") && !allows("parentbased_always_off"));
+        assert!(allows("always_on") && allows("traceidratio"));
+        assert!(Sampler::new(0.0, true).allows_keeping(), "a ratio of 0");
+    }
+
+    #[test]
+    fn a_decision_stands_for_the_inverse_of_the_ratio() {
+        let mark = |sampler: Sampler, has_parent| sampler.head(true, has_parent).mark;
+        let expected = |reason, weight| Mark { reason, weight };
+        let [trusts, decides] = [true, false].map(|trusts| Sampler::new(0.25, trusts));
+        assert_eq!(mark(trusts, false), expected(Reason::Head, Some(4.0)));
+        assert_eq!(mark(trusts, true), expected(Reason::Parent, Some(4.0)));
+        assert_eq!(mark(decides, true), expected(Reason::Head, Some(4.0)));
+        let none = Sampler::new(0.0, true);
+        assert_eq!(mark(none, true), expected(Reason::Parent, None));
     }
 
     #[test]

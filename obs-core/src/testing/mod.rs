@@ -15,10 +15,14 @@
 //! t.assert_absent("hunter2");
 //! ```
 
+mod builder;
+mod clock;
 mod pipeline;
 mod query;
 mod receiver;
 
+pub use self::builder::{TestBuilder, builder};
+pub use self::clock::ManualClock;
 pub use self::pipeline::{TestPipeline, pipeline, pipeline_with};
 pub use self::query::{Log, Logs, Metrics, Span, Spans};
 pub use self::receiver::{Payload, Received, ReceivedRequest, Receiver, Reply, attribute};

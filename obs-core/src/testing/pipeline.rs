@@ -10,6 +10,7 @@ use tracing::instrument::WithSubscriber as _;
 use tracing::{Dispatch, dispatcher};
 use tracing_subscriber::layer::SubscriberExt as _;
 
+use super::builder::TestBuilder;
 use super::query::{Logs, Metrics, Spans};
 use super::receiver::Receiver;
 use crate::config::Env;
@@ -38,46 +39,8 @@ pub fn pipeline() -> TestPipeline {
 /// # Panics
 /// If the variables are refused, or the system gives no port, thread or folder.
 #[must_use]
-#[expect(
-    clippy::expect_used,
-    reason = "a test without its pipeline cannot go on"
-)]
 pub fn pipeline_with(vars: &[(&str, &str)]) -> TestPipeline {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-
-    keep_callsites_open();
-    let receiver = Receiver::start();
-    let unique = format!(
-        "obs-testing-{}-{}",
-        std::process::id(),
-        COUNT.fetch_add(1, Ordering::Relaxed)
-    );
-    let folder = std::env::temp_dir().join(unique);
-    let endpoint = receiver.endpoint();
-    let own = [
-        ("APP_ENV", "development"),
-        ("LOG_FORMAT", "off"),
-        (
-            "LOG_FILE_PATH",
-            folder
-                .to_str()
-                .expect("the temporary folder has a UTF-8 name"),
-        ),
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
-    ];
-    let env = Env::from_pairs(own.into_iter().chain(vars.iter().copied()));
-    let (telemetry, layer) = crate::builder("test")
-        .env(env)
-        .quiet()
-        .build()
-        .expect("the settings are right");
-    let dispatch = Dispatch::new(tracing_subscriber::registry().with(layer));
-    TestPipeline {
-        telemetry,
-        dispatch,
-        receiver,
-        folder,
-    }
+    super::builder().env(vars).start()
 }
 
 /// With a single subscriber alive, `tracing` asks the current thread's subscriber about a new call
@@ -89,6 +52,54 @@ fn keep_callsites_open() {
 }
 
 impl TestPipeline {
+    #[expect(
+        clippy::expect_used,
+        reason = "a test without its pipeline cannot go on"
+    )]
+    pub(super) fn start(choices: TestBuilder) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+
+        keep_callsites_open();
+        let TestBuilder { vars, clock, ids } = choices;
+        let receiver = Receiver::start();
+        let unique = format!(
+            "obs-testing-{}-{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
+        let folder = std::env::temp_dir().join(unique);
+        let endpoint = receiver.endpoint();
+        let own = [
+            ("APP_ENV", "development"),
+            ("LOG_FORMAT", "off"),
+            (
+                "LOG_FILE_PATH",
+                folder
+                    .to_str()
+                    .expect("the temporary folder has a UTF-8 name"),
+            ),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+        ];
+        let vars = vars
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        let env = Env::from_pairs(own.into_iter().chain(vars));
+        let (telemetry, layer) = crate::builder("test")
+            .env(env)
+            .quiet()
+            .clock(clock)
+            .ids(ids)
+            .build()
+            .expect("the settings are right");
+        let dispatch = Dispatch::new(tracing_subscriber::registry().with(layer));
+        Self {
+            telemetry,
+            dispatch,
+            receiver,
+            folder,
+        }
+    }
+
     /// Runs a future inside the pipeline. Tasks that it spawns are outside, unless they are given
     /// the subscriber with `tracing::instrument::WithSubscriber`.
     pub async fn run<F: Future>(&self, future: F) -> F::Output {

@@ -14,6 +14,8 @@ mod endings;
 mod export;
 #[cfg(feature = "testing")]
 mod hostile_values;
+#[cfg(feature = "testing")]
+mod keeping;
 mod log_lines;
 mod propagation;
 #[cfg(feature = "testing")]

@@ -30,6 +30,7 @@ use crate::clock;
 use crate::export::queue::{MAX_BATCH_BYTES, Queue};
 use crate::export::reporter::Reporter;
 use crate::export::settings::Target;
+use crate::sampling::Tally;
 
 /// Collects metrics into a queue.
 #[derive(Debug)]
@@ -109,6 +110,11 @@ impl Collector {
         queue: &Arc<Queue>,
     ) -> OperationDuration {
         self.observed.watch(target, queue)
+    }
+
+    /// Makes metrics of what sampling does.
+    pub(in crate::export) fn watch_sampling(&self, tally: &Arc<Tally>) {
+        self.observed.watch_sampling(tally);
     }
 
     /// Collects now; false if a callback did not return in half of the time, or 10 s.

@@ -17,6 +17,7 @@ mod left_out;
 mod meters;
 mod observers;
 mod request;
+mod sampling_metrics;
 mod self_observation;
 mod signal_metrics;
 

@@ -14,10 +14,12 @@ use opentelemetry::metrics::{Histogram, Meter};
 
 use super::left_out::LeftOut;
 use super::observers::Outcome;
+use super::sampling_metrics;
 use super::signal_metrics::SignalMetrics;
 use crate::export::account::SignalReport;
 use crate::export::queue::{self, Queue};
 use crate::export::settings::Target;
+use crate::sampling::Tally;
 
 /// The instruments of one pipeline that measure the pipeline.
 #[derive(Debug)]
@@ -83,6 +85,11 @@ impl SelfObservation {
             .unwrap_or_else(PoisonError::into_inner)
             .push(watched);
         OperationDuration(Some((self.operation.clone(), exporter)))
+    }
+
+    /// Makes metrics of what sampling does.
+    pub(super) fn watch_sampling(&self, tally: &Arc<Tally>) {
+        sampling_metrics::register(&self.meter, tally);
     }
 
     /// Takes the snapshots that the next collection shows.

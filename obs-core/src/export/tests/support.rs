@@ -76,7 +76,13 @@ pub(super) fn start_observed(
     settings.observes_itself = observes_itself;
     let reports = Reports::default();
     let resource = [("service.name".to_owned(), "kitchen".to_owned())];
-    let exporter = Exporter::start(settings, &resource, &Redactor::new(), reports.report());
+    let exporter = Exporter::start(
+        settings,
+        &resource,
+        &Redactor::new(),
+        reports.report(),
+        Arc::new(|| {}),
+    );
     (exporter, reports)
 }
 

@@ -1,0 +1,439 @@
+//! What one root and the spans below it do in this process, and what becomes of them.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::buffers::{Buffer, TRACE_BYTES};
+use super::keeper::Keeper;
+use super::reason::{Head, Mark, Reason};
+use super::tally::Bound;
+use crate::propagation::{SpanId, TraceId};
+
+/// The spans of this process below one root, and the root.
+#[derive(Debug)]
+pub(crate) struct LocalTrace {
+    keeper: Arc<Keeper>,
+    trace_id: TraceId,
+    root: SpanId,
+    head: Head,
+    started: Instant,
+    /// How many of its spans have not ended.
+    open: AtomicUsize,
+    /// Whether callees are told that the trace is sampled although the head refused it.
+    is_passed_on: AtomicBool,
+    /// Never held while code of the program runs; a span may be locked around it, not inside.
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    stage: Stage,
+    /// The greatest reason to keep it so far.
+    merit: Option<Reason>,
+    latency: Latency,
+    /// What waits.
+    buffer: Option<Buffer>,
+    /// Where the root lies in the buffer.
+    root_at: Option<usize>,
+    root_ended: Option<Instant>,
+    /// What was exported on merit, in bytes: one trace may only bring so many, whatever its merit.
+    passed: usize,
+    /// Bounds that were counted: each counts once for a trace.
+    counted: [bool; 3],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Refused by the head: spans wait for a reason.
+    Waiting,
+    /// Taken by the head: spans go out as they end, the root when its reason is known.
+    Sampled,
+    /// Refused by the head and exported all the same.
+    Kept,
+    /// What ended is gone; only errors are exported, each alone.
+    Forgotten,
+}
+
+/// The time from the start of the root that decides whether the trace is slow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Latency {
+    /// Lasts until the root ends, unless the program says earlier.
+    Running,
+    Over,
+    /// The trace is never slow.
+    Exempt,
+}
+
+/// A span that has ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EndedSpan<'s> {
+    pub(crate) id: SpanId,
+    pub(crate) scope: &'s str,
+    pub(crate) failed: bool,
+    pub(crate) latency: Duration,
+}
+
+/// What becomes of a span that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Forget,
+    Hold,
+    /// With its trace.
+    Send,
+    /// Its trace is gone.
+    SendAlone,
+}
+
+/// Which traces are settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Settle {
+    /// Those whose root ended long enough ago.
+    Due,
+    /// Those that will be exported in any case.
+    Sampled,
+    All,
+}
+
+impl LocalTrace {
+    /// A trace whose root begins; nobody is part of it yet.
+    pub(super) fn new(
+        keeper: Arc<Keeper>,
+        trace_id: TraceId,
+        root: SpanId,
+        head: Head,
+        started: Instant,
+    ) -> Self {
+        let stage = if head.sampled {
+            Stage::Sampled
+        } else {
+            Stage::Waiting
+        };
+        Self {
+            keeper,
+            trace_id,
+            root,
+            head,
+            started,
+            open: AtomicUsize::new(0),
+            is_passed_on: AtomicBool::new(false),
+            state: Mutex::new(State {
+                stage,
+                merit: None,
+                latency: Latency::Running,
+                buffer: None,
+                root_at: None,
+                root_ended: None,
+                passed: 0,
+                counted: [false; 3],
+            }),
+        }
+    }
+
+    pub(super) fn keeper(&self) -> &Arc<Keeper> {
+        &self.keeper
+    }
+
+    pub(crate) fn trace_id(&self) -> TraceId {
+        self.trace_id
+    }
+
+    /// Whether callees and new spans are told that the trace is sampled although the head refused it.
+    pub(crate) fn is_passed_on(&self) -> bool {
+        self.is_passed_on.load(Ordering::Relaxed)
+    }
+
+    /// A span that is still open has failed.
+    pub(crate) fn failed(&self) {
+        self.notice(&mut self.lock(), Reason::Error);
+    }
+
+    /// The program asks for the trace.
+    pub(crate) fn force(&self) {
+        self.notice(&mut self.lock(), Reason::Forced);
+    }
+
+    /// What decides whether the trace is slow ends now.
+    pub(crate) fn end_latency(&self) {
+        let mut state = self.lock();
+        if state.latency == Latency::Running {
+            state.latency = Latency::Over;
+            let latency = self.keeper.now().saturating_duration_since(self.started);
+            if self.keeper.policy().is_slow(latency) {
+                self.notice(&mut state, Reason::Slow);
+            }
+        }
+    }
+
+    /// The trace is never slow.
+    pub(crate) fn exempt_from_slow(&self) {
+        self.lock().latency = Latency::Exempt;
+    }
+
+    pub(super) fn enter(&self) {
+        self.open.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A span ended; `encode` is asked for its record if that is needed.
+    pub(super) fn end(
+        self: &Arc<Self>,
+        span: &EndedSpan<'_>,
+        wire: &mut Vec<u8>,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let mut state = self.lock();
+        let is_root = span.id == self.root && state.root_ended.is_none();
+        let was_refused = self.judge(&mut state, span, is_root);
+        let is_last = self.open.fetch_sub(1, Ordering::AcqRel) == 1;
+        if is_root {
+            state.root_ended = Some(self.keeper.now());
+        }
+        let is_error = span.failed && self.keeper.policy().honours(Reason::Error);
+        let fate = match state.stage {
+            // Nothing was encoded for a trace of one span.
+            Stage::Waiting if is_last => Fate::Forget,
+            Stage::Waiting => Fate::Hold,
+            Stage::Sampled if is_root && !is_last && state.merit.is_none() => Fate::Hold,
+            Stage::Kept if is_root || state.passed < TRACE_BYTES => Fate::Send,
+            Stage::Sampled => Fate::Send,
+            Stage::Kept | Stage::Forgotten => {
+                if state.stage == Stage::Kept {
+                    self.count(&mut state, Bound::TraceBytes);
+                }
+                let may_go = is_error || (is_root && state.merit.is_some());
+                if may_go && !was_refused && self.is_granted(&mut state) {
+                    Fate::SendAlone
+                } else {
+                    Fate::Forget
+                }
+            }
+        };
+        if fate == Fate::Forget {
+            self.forget(&mut state, 1);
+        } else {
+            wire.clear();
+            encode(wire);
+            self.dispose(&mut state, span, is_root, fate, wire);
+        }
+        if is_last {
+            self.settle_sampled(&mut state);
+        }
+    }
+
+    /// A span is gone without having ended.
+    pub(super) fn leave(&self, is_lost: bool) {
+        let mut state = self.lock();
+        if is_lost && !self.head.sampled {
+            self.keeper.tally().forgot(1);
+        }
+        if self.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.settle_sampled(&mut state);
+            if state.stage == Stage::Waiting {
+                self.forget(&mut state, 0);
+            }
+        }
+    }
+
+    /// Lets go of what waits, if it is time.
+    pub(super) fn settle(&self, which: Settle) {
+        let mut state = self.lock();
+        match which {
+            Settle::Due => self.expire(&mut state),
+            Settle::Sampled => self.settle_sampled(&mut state),
+            Settle::All => {
+                self.settle_sampled(&mut state);
+                if state.stage == Stage::Waiting {
+                    self.forget(&mut state, 0);
+                }
+            }
+        }
+    }
+
+    /// Looks at a span's end for reasons to keep the trace; true if one was found and the rate did
+    /// not allow it.
+    fn judge(&self, state: &mut State, span: &EndedSpan<'_>, is_root: bool) -> bool {
+        self.expire(state);
+        let was_waiting = state.stage == Stage::Waiting;
+        let is_slow = is_root
+            && state.latency == Latency::Running
+            && self.keeper.policy().is_slow(span.latency);
+        if is_slow {
+            // The greater one decides, so that only one is asked for.
+            let error = span.failed && self.keeper.policy().honours(Reason::Error);
+            self.notice(state, if error { Reason::Error } else { Reason::Slow });
+        } else if span.failed {
+            self.notice(state, Reason::Error);
+        }
+        was_waiting && state.stage == Stage::Forgotten
+    }
+
+    /// A reason to keep the trace: exports what waits, or gives it up for good.
+    fn notice(&self, state: &mut State, reason: Reason) {
+        if !self.keeper.policy().honours(reason) {
+            return;
+        }
+        self.expire(state);
+        state.merit = state.merit.max(Some(reason));
+        let is_granted = state.stage == Stage::Waiting && self.is_granted(state);
+        match state.stage {
+            Stage::Waiting if is_granted => {
+                state.stage = Stage::Kept;
+                self.keeper.tally().kept(reason);
+                if self.keeper.policy().propagates {
+                    self.is_passed_on.store(true, Ordering::Relaxed);
+                }
+                self.release(state);
+            }
+            Stage::Waiting => self.forget(state, 0),
+            Stage::Sampled => self.release(state),
+            Stage::Kept | Stage::Forgotten => {}
+        }
+    }
+
+    /// Forgets, or exports, what waited long enough after the root.
+    fn expire(&self, state: &mut State) {
+        let Some(ended) = state.root_ended else {
+            return;
+        };
+        if self.keeper.now().saturating_duration_since(ended) < AFTER_ROOT {
+            return;
+        }
+        self.settle_sampled(state);
+        if state.stage == Stage::Waiting {
+            self.forget(state, 0);
+        }
+    }
+
+    fn settle_sampled(&self, state: &mut State) {
+        if state.stage == Stage::Sampled {
+            self.release(state);
+        }
+    }
+
+    fn dispose(
+        self: &Arc<Self>,
+        state: &mut State,
+        span: &EndedSpan<'_>,
+        is_root: bool,
+        fate: Fate,
+        wire: &mut Vec<u8>,
+    ) {
+        let is_held = fate == Fate::Hold && self.hold(state, span, is_root, wire);
+        if is_held || (fate == Fate::Hold && state.stage != Stage::Sampled) {
+            return;
+        }
+        let mark = if is_root {
+            Some(self.mark(state))
+        } else {
+            (fate == Fate::SendAlone).then_some(Mark {
+                reason: Reason::LateError,
+                weight: None,
+            })
+        };
+        if let Some(mark) = mark {
+            if fate == Fate::SendAlone {
+                self.keeper.tally().kept(mark.reason);
+            }
+            self.keeper.outlet().mark(wire, mark);
+        }
+        if state.stage == Stage::Kept {
+            state.passed += wire.len();
+        }
+        self.keeper.outlet().send(span.scope, span.failed, wire);
+    }
+
+    /// Puts a record aside; false if there is no room, and then a trace that the head refused is
+    /// forgotten.
+    fn hold(
+        self: &Arc<Self>,
+        state: &mut State,
+        span: &EndedSpan<'_>,
+        is_root: bool,
+        record: &[u8],
+    ) -> bool {
+        if state.buffer.is_none() {
+            state.buffer = self.keeper.buffers().lend(Arc::downgrade(self));
+        }
+        let buffer = state.buffer.as_mut();
+        let pushed = buffer.map(|buffer| buffer.push(span.scope, span.failed, record));
+        if let Some(Ok(at)) = pushed {
+            if is_root {
+                state.root_at = Some(at);
+            }
+            return true;
+        }
+        if state.stage == Stage::Waiting {
+            if let Some(Err(bound)) = pushed {
+                self.count(state, bound);
+            }
+            self.forget(state, 1);
+        } else {
+            state.buffer = None;
+        }
+        false
+    }
+
+    /// Exports what waits.
+    fn release(&self, state: &mut State) {
+        let Some(buffer) = state.buffer.take() else {
+            return;
+        };
+        let root_at = state.root_at.take();
+        let outlet = self.keeper.outlet();
+        for frame in buffer.frames() {
+            if root_at == Some(frame.at) {
+                let mut record = frame.record.to_vec();
+                outlet.mark(&mut record, self.mark(state));
+                outlet.send(frame.scope, frame.failed, &record);
+            } else {
+                outlet.send(frame.scope, frame.failed, frame.record);
+            }
+        }
+        state.passed += buffer.len();
+    }
+
+    /// Drops what waits, and so many spans that did not get so far.
+    fn forget(&self, state: &mut State, more: usize) {
+        let waited = state.buffer.take().map_or(0, |buffer| buffer.spans());
+        state.root_at = None;
+        if state.stage == Stage::Waiting {
+            state.stage = Stage::Forgotten;
+        }
+        self.keeper.tally().forgot(waited + more);
+    }
+
+    /// What the root says.
+    fn mark(&self, state: &State) -> Mark {
+        match state.merit {
+            // Whatever head sampling said, such a trace is exported: it stands for itself.
+            Some(reason) => Mark {
+                reason,
+                weight: Some(1.0),
+            },
+            None => self.head.mark,
+        }
+    }
+
+    fn is_granted(&self, state: &mut State) -> bool {
+        let is_granted = self.keeper.grants();
+        if !is_granted {
+            self.count(state, Bound::Rate);
+        }
+        is_granted
+    }
+
+    fn count(&self, state: &mut State, bound: Bound) {
+        if let Some(counted) = state.counted.get_mut(bound as usize)
+            && !std::mem::replace(counted, true)
+        {
+            self.keeper.tally().over(bound);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How long spans that outlive the root may still bring a reason to keep the trace.
+const AFTER_ROOT: Duration = Duration::from_secs(5);
