@@ -595,7 +595,8 @@ impl State {
 
 /// Whether this is worth a request of its own.
 fn is_full(held: Amount, limits: &Limits) -> bool {
-    held.items >= limits.batch_items || held.bytes >= FULL_BATCH_BYTES
+    held.items >= limits.batch_items
+        || held.bytes >= FULL_BATCH_BYTES.min(limits.bytes / REQUEST_SHARE)
 }
 
 const UNBOUNDED: Amount = Amount {

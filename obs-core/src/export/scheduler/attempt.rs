@@ -60,6 +60,13 @@ impl Attempt {
         self.copy.as_ref().is_some_and(|copy| copy.is_stored())
     }
 
+    /// Whether the copy on disk holds these records and no others: of a batch that was divided, the
+    /// copy holds all parts, and would bring back those that were taken.
+    pub(super) fn is_whole_on_disk(&self) -> bool {
+        let copy = self.copy.as_ref();
+        self.is_on_disk() && copy.is_some_and(|copy| Arc::strong_count(copy) == 1)
+    }
+
     /// Whether it is no live data any more: it comes from disk, or the server failed at it or left
     /// it unanswered for so long that it was copied there.
     pub(super) fn is_replay(&self) -> bool {

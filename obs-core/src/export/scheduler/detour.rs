@@ -47,6 +47,7 @@ impl Scheduler {
             self.copy_unanswered();
             self.empty_queue();
         }
+        self.leave_to_disk();
         self.leave_at_the_end();
         self.ask_for_more();
     }
@@ -271,6 +272,29 @@ impl Scheduler {
         }
     }
 
+    /// Frees memory of batches that failed and are safe on disk: a few are enough to try with.
+    fn leave_to_disk(&mut self) {
+        if self.pause.is_none() {
+            return;
+        }
+        let mut kept = 0;
+        for attempt in std::mem::take(&mut self.again) {
+            // What is known of a bad one would be forgotten.
+            let is_free = attempt.is_whole_on_disk() && attempt.strikes == 0;
+            kept += usize::from(is_free);
+            if is_free && kept > REPLAYS_THAT_FAIL {
+                self.settle_spooled(attempt);
+            } else {
+                self.again.push_back(attempt);
+            }
+        }
+    }
+
+    fn settle_spooled(&self, attempt: Attempt) {
+        let own = attempt.copy.as_ref().is_some_and(|copy| copy.is_own());
+        self.settle(attempt, Outcome::Spooled { own });
+    }
+
     /// At the end, what is safe on disk is left there: while the server fails all of it, and what
     /// came back in any case.
     fn leave_at_the_end(&mut self) {
@@ -298,8 +322,7 @@ impl Scheduler {
             }
         }
         for attempt in left {
-            let own = attempt.copy.as_ref().is_some_and(|copy| copy.is_own());
-            self.settle(attempt, Outcome::Spooled { own });
+            self.settle_spooled(attempt);
         }
     }
 
@@ -340,5 +363,5 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const MAX_STORING: usize = 4;
 /// Requests that may carry what had waited on disk while nothing new is to be sent.
 pub(super) const MAX_REPLAYS: usize = 2;
-/// Batches that may have come back and failed before no others come back.
-const REPLAYS_THAT_FAIL: usize = 4;
+/// Batches that may have failed and stay in memory, before no others come back from disk.
+const REPLAYS_THAT_FAIL: usize = 2;

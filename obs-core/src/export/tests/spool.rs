@@ -66,7 +66,7 @@ fn wait_until(exporter: &Exporter, reached: impl Fn(&SignalReport) -> bool) -> S
 fn log_all(exporter: &Exporter, numbers: std::ops::Range<u32>) {
     for number in numbers {
         if number % 100 == 0 {
-            wait_until(exporter, |report| report.held_bytes < 40_000);
+            wait_until(exporter, |report| report.held_bytes < 50_000);
         }
         log(exporter, &number.to_string());
     }
