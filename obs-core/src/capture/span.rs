@@ -155,7 +155,10 @@ impl Span {
             false,
             TraceState::from_str(context.state().as_str()).unwrap_or_default(),
         ));
-        state.active = Some((active.clone(), context.is_sampled()));
+        let replaced = state.active.replace((active.clone(), context.is_sampled()));
+        // What it holds may be the last of spans that are not ours.
+        drop(state);
+        drop(replaced);
         active
     }
 }

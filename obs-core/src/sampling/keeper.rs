@@ -7,7 +7,7 @@ use std::time::Instant;
 use opentelemetry::Context;
 
 use super::active_trace::ActiveTrace;
-use super::buffers::Buffers;
+use super::buffers::{Buffers, TOTAL_BYTES};
 use super::limiter::Limiter;
 use super::local_trace::{LocalTrace, Settle};
 use super::open_spans::OpenSpans;
@@ -76,7 +76,12 @@ impl Keeper {
 
     /// Lets go of what has waited long enough.
     pub(crate) fn settle_due(&self) {
-        self.settle(Settle::Due);
+        let is_crowded = self.tally.held() > TOTAL_BYTES / 2;
+        self.settle(if is_crowded {
+            Settle::Crowded
+        } else {
+            Settle::Due
+        });
     }
 
     /// Exports what waits only to say its weight.

@@ -90,6 +90,8 @@ enum Fate {
 pub(super) enum Settle {
     /// Those whose root ended long enough ago.
     Due,
+    /// Those, and old ones, because there is little room left.
+    Crowded,
     /// Those that will be exported in any case.
     Sampled,
     All,
@@ -239,6 +241,14 @@ impl LocalTrace {
         let mut state = self.lock();
         match which {
             Settle::Due => self.expire(&mut state),
+            Settle::Crowded => {
+                self.expire(&mut state);
+                let age = self.keeper.now().saturating_duration_since(self.started);
+                if state.stage == Stage::Waiting && age >= OLD {
+                    self.count(&mut state, Bound::TotalBytes);
+                    self.forget(&mut state, 0);
+                }
+            }
             Settle::Sampled => self.settle_sampled(&mut state),
             Settle::All => {
                 self.settle_sampled(&mut state);
@@ -437,3 +447,5 @@ impl LocalTrace {
 
 /// How long spans that outlive the root may still bring a reason to keep the trace.
 const AFTER_ROOT: Duration = Duration::from_secs(5);
+/// A trace of this age gives way to younger ones: tasks that run for days may hold their root open.
+const OLD: Duration = Duration::from_secs(60);

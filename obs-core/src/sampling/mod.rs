@@ -21,6 +21,8 @@ mod policy;
 mod reason;
 mod sampler;
 mod tally;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use self::active_trace::ActiveTrace;
 pub(crate) use self::keeper::{Keeper, Outlet};

@@ -69,6 +69,11 @@ impl Tally {
         fits
     }
 
+    /// How many bytes wait.
+    pub(super) fn held(&self) -> usize {
+        usize::try_from(self.held.load(Ordering::Relaxed)).unwrap_or(usize::MAX)
+    }
+
     pub(super) fn let_go(&self, bytes: usize) {
         self.held.fetch_sub(bytes as u64, Ordering::Relaxed);
     }

@@ -24,7 +24,6 @@ use crate::propagation::IdSource;
 /// });
 /// t.spans().one("slow").has("sampling.reason", "slow");
 /// ```
-#[must_use]
 pub fn builder() -> TestBuilder {
     TestBuilder::default()
 }

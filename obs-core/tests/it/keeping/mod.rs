@@ -1,0 +1,8 @@
+//! Traces that head sampling refused and that are exported all the same, with everything in them.
+
+mod api;
+mod bounds;
+mod endings;
+mod late;
+mod reasons;
+mod support;
