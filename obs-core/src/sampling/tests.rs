@@ -11,7 +11,7 @@ use super::reason::{Head, Mark, Reason};
 use crate::clock::Clock;
 use crate::propagation::{SpanId, TraceContext, TraceFlags, TraceId};
 
-/// What was exported: length and mark of each record.
+/// What was exported: the length of each record, and whether its span failed.
 #[derive(Clone, Debug, Default)]
 struct Exported(Arc<Mutex<Vec<(usize, bool)>>>);
 

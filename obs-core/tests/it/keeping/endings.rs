@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use obs_core::Telemetry;
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::Registry;
+
 use super::support::{names, outlived, refusing, report, taking};
 
 #[test]
@@ -28,21 +33,11 @@ fn a_flush_does_not_decide_about_what_the_head_refused() {
 
 #[test]
 fn nothing_waits_after_the_end() {
-    let telemetry = |ratio: &str, receiver: &obs_core::testing::Receiver| {
-        let env = obs_core::config::Env::from_pairs([
-            ("LOG_FORMAT", "off"),
-            ("LOG_FILE_PATH", "off"),
-            ("OTEL_TRACES_SAMPLER_ARG", ratio),
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.endpoint().as_str()),
-        ]);
-        obs_core::builder("shop").env(env).quiet().build().unwrap()
-    };
     for (ratio, arrived) in [("0", &[][..]), ("1", &["child", "ended"])] {
         let receiver = obs_core::testing::Receiver::start();
         let (telemetry, layer) = telemetry(ratio, &receiver);
         let handle = telemetry.handle();
-        let subscriber =
-            tracing_subscriber::layer::SubscriberExt::with(tracing_subscriber::registry(), layer);
+        let subscriber = tracing_subscriber::registry().with(layer);
         tracing::subscriber::with_default(subscriber, || {
             let held = || handle.status().sampling.unwrap().held_bytes;
             // One trace whose root has ended, one whose child has, and one of which nothing has.
@@ -71,15 +66,29 @@ fn nothing_waits_after_the_end() {
 }
 
 #[test]
-fn a_span_whose_subscriber_is_gone_leaves_nothing_behind() {
-    let (t, _clock) = refusing(&[]);
-    let root = t.run_sync(|| {
-        let root = tracing::info_span!("root");
-        root.in_scope(|| drop(tracing::info_span!("child")));
-        root
+fn a_span_that_is_gone_with_its_subscriber_leaves_nothing_behind() {
+    let receiver = obs_core::testing::Receiver::start();
+    let (telemetry, layer) = telemetry("0", &receiver);
+    let subscriber = tracing_subscriber::registry().with(layer);
+    let child = tracing::subscriber::with_default(subscriber, || {
+        tracing::info_span!("root").in_scope(|| tracing::info_span!("child"))
     });
-    let handle = t.telemetry().handle();
-    assert!(report(&t).held_bytes > 0);
-    drop((t, root));
-    assert_eq!(handle.status().sampling.unwrap().held_bytes, 0);
+    // Outside of its subscriber a span does not close its parent.
+    drop(child);
+    let report = telemetry.status().sampling.unwrap();
+    assert!(report.peak_held_bytes > 0, "the child waited for the root");
+    assert_eq!((report.held_bytes, report.forgotten_spans), (0, 2));
+}
+
+fn telemetry(
+    ratio: &str,
+    receiver: &obs_core::testing::Receiver,
+) -> (Telemetry, impl Layer<Registry> + Send + Sync + use<>) {
+    let env = obs_core::config::Env::from_pairs([
+        ("LOG_FORMAT", "off"),
+        ("LOG_FILE_PATH", "off"),
+        ("OTEL_TRACES_SAMPLER_ARG", ratio),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.endpoint().as_str()),
+    ]);
+    obs_core::builder("shop").env(env).quiet().build().unwrap()
 }

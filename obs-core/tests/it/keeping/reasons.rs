@@ -181,7 +181,7 @@ fn roots_say_why_they_were_taken_and_for_how_many_they_stand() {
         drop(caller.as_parent(|| tracing::info_span!(parent: None, "continued")));
         tracing::info_span!("failed").in_scope(|| tracing::error!("boom"));
     };
-    // The ids of this seed are below one half, as the assertions show.
+    // The head takes the ids of this seed, as the assertions show.
     for keep in ["errors,slow", "off"] {
         let t = testing::builder()
             .env(&[("OTEL_TRACES_SAMPLER_ARG", "0.999"), ("OBS_KEEP", keep)])
