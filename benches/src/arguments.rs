@@ -12,6 +12,8 @@ use crate::{
 pub(crate) enum Command {
     /// Measures every side and prints the table.
     Overhead(Options),
+    /// Measures what keeping errors and slow traces costs.
+    Keeping(Options),
     /// Sends a steady stream of log records through some sides.
     Sustained(sustained::Options),
     /// The same for one side, in this process.
@@ -33,13 +35,17 @@ pub(crate) struct Options {
 
 const USAGE: &str = "usage: obs-benches overhead [--rounds N] [--requests N] \
                      [--sides bare,standard,tuned,ours] [--json], or \
+                     obs-benches keeping [--rounds N] [--requests N], or \
                      obs-benches sustained [--rate N] [--seconds N] [--sides standard,tuned,ours]";
 
 impl Command {
     /// Reads the arguments that follow the program's name.
     pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         match arguments.next().as_deref() {
-            Some("overhead") => Options::parse(arguments).map(Self::Overhead),
+            Some("overhead") => Options::parse(arguments, &Side::MAIN).map(Self::Overhead),
+            Some("keeping") => {
+                Options::parse(arguments, &[Side::Ours, Side::KeepOff]).map(Self::Keeping)
+            }
             Some("sustained") => parse_sustained(arguments).map(Self::Sustained),
             Some("pace") => parse_pace(arguments).map(Self::Pace),
             Some("side") => parse_job(arguments).map(Self::Side),
@@ -50,11 +56,14 @@ impl Command {
 }
 
 impl Options {
-    fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+    fn parse(
+        mut arguments: impl Iterator<Item = String>,
+        sides_by_default: &[Side],
+    ) -> Result<Self, String> {
         let mut options = Self {
             rounds: 5,
             requests: 100_000,
-            sides: Side::ALL.to_vec(),
+            sides: sides_by_default.to_vec(),
             json: false,
         };
         while let Some(name) = arguments.next() {
@@ -77,6 +86,7 @@ fn sides(list: &str) -> Result<Vec<Side>, String> {
 fn parse_job(mut arguments: impl Iterator<Item = String>) -> Result<Job, String> {
     Ok(Job {
         side: value("the side", arguments.next())?.parse()?,
+        queries: number("the queries", arguments.next())?,
         requests: number("the requests", arguments.next())?,
         core: number("the core", arguments.next())?,
         count_allocations: value("counting", arguments.next())? == "count",

@@ -4,6 +4,7 @@ mod allocations;
 mod arguments;
 mod cpu;
 mod figures;
+mod keeping;
 mod ours;
 mod overhead;
 mod processes;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
 fn run() -> Result<ExitCode, Box<dyn Error>> {
     match Command::parse(std::env::args().skip(1))? {
         Command::Overhead(options) => overhead::run(&options),
+        Command::Keeping(options) => keeping::run(&options),
         Command::Sustained(options) => sustained::run(&options),
         Command::Pace(job) => sustained::pace(&job).map(|()| ExitCode::SUCCESS),
         Command::Side(job) => side::run(&job).map(|()| ExitCode::SUCCESS),

@@ -26,18 +26,23 @@ impl Guard {
     }
 }
 
-/// Installs the pipeline globally, at the sampling ratio of the main figure.
-pub(crate) fn install(log_dir: &Path, endpoint: &str) -> Result<Guard, Box<dyn Error>> {
+/// Installs the pipeline globally, at the sampling ratio of the main figure; these variables win.
+pub(crate) fn install(
+    log_dir: &Path,
+    endpoint: &str,
+    vars: &[(&str, &str)],
+) -> Result<Guard, Box<dyn Error>> {
     let log_dir = log_dir
         .to_str()
         .ok_or("the log folder's name is not UTF-8")?;
-    let env = Env::from_pairs([
+    let usual = [
         ("APP_ENV", "production"),
         ("LOG_FILE_PATH", log_dir),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint),
         ("OTEL_EXPORTER_OTLP_COMPRESSION", "none"),
         ("OTEL_TRACES_SAMPLER_ARG", "0.1"),
-    ]);
+    ];
+    let env = Env::from_pairs(usual.into_iter().chain(vars.iter().copied()));
     Ok(Guard(obs_core::builder("ours").env(env).quiet().init()?))
 }
 

@@ -2,7 +2,7 @@
 
 use std::{error::Error, process::ExitCode};
 
-use crate::{arguments::Options, figures::Figures, processes::Processes, side::Side, table};
+use crate::{arguments::Options, figures::Figures, processes::Processes, side::Side, table, work};
 
 /// The figures of one side: one set per round, and why it stopped if it did.
 #[derive(Debug)]
@@ -17,12 +17,27 @@ pub(crate) struct Column {
 ///
 /// The exit code is 1 if a side could not be measured.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
-    let processes = Processes::new()?;
+    let columns = measure_all(&Processes::new()?, options, work::USUAL_QUERIES);
+    table::print(&columns, options)?;
+    Ok(exit_code(&columns))
+}
+
+/// Failure if a side could not be measured.
+pub(crate) fn exit_code(columns: &[Column]) -> ExitCode {
+    if columns.iter().all(|column| column.failure.is_none()) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// The columns of the options' sides, in their order, for requests with so many child spans.
+pub(crate) fn measure_all(processes: &Processes, options: &Options, queries: usize) -> Vec<Column> {
     let mut columns: Vec<Column> = options.sides.iter().copied().map(Column::new).collect();
     for column in &mut columns {
         let requests = options.requests.min(COUNTED_REQUESTS);
         column.take(
-            measure(&processes, column.side, requests, true),
+            measure(processes, column.side, queries, requests, true),
             |column, figures| {
                 column.allocations = figures.allocations;
             },
@@ -34,20 +49,14 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
         for column in &mut columns {
             if column.failure.is_none() {
                 column.take(
-                    measure(&processes, column.side, options.requests, false),
+                    measure(processes, column.side, queries, options.requests, false),
                     |column, figures| column.rounds.push(figures),
                 );
             }
         }
     }
     columns.sort_by_key(|column| options.sides.iter().position(|side| *side == column.side));
-    table::print(&columns, options)?;
-    let complete = columns.iter().all(|column| column.failure.is_none());
-    Ok(if complete {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    columns
 }
 
 impl Column {
@@ -76,12 +85,14 @@ impl Column {
 fn measure(
     processes: &Processes,
     side: Side,
+    queries: usize,
     requests: u64,
     count: bool,
 ) -> Result<Figures, Box<dyn Error>> {
     let (figures, delivered) = processes.measure(&[
         "side".to_owned(),
         side.name().to_owned(),
+        queries.to_string(),
         requests.to_string(),
         processes.measured_core.to_string(),
         if count { "count" } else { "time" }.to_owned(),

@@ -32,11 +32,13 @@ pub(crate) enum Side {
     Tuned,
     /// The SDK.
     Ours,
+    /// The SDK without keeping errors and slow traces that were not sampled.
+    KeepOff,
 }
 
 impl Side {
-    /// All sides, in the order of the table.
-    pub(crate) const ALL: [Self; 4] = [Self::Bare, Self::Standard, Self::Tuned, Self::Ours];
+    /// The sides of the main figure, in the order of the table.
+    pub(crate) const MAIN: [Self; 4] = [Self::Bare, Self::Standard, Self::Tuned, Self::Ours];
 
     /// The name on the command line and in the table.
     pub(crate) const fn name(self) -> &'static str {
@@ -45,6 +47,7 @@ impl Side {
             Self::Standard => "standard",
             Self::Tuned => "tuned",
             Self::Ours => "ours",
+            Self::KeepOff => "keep-off",
         }
     }
 }
@@ -59,10 +62,13 @@ impl FromStr for Side {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        Self::ALL
+        Self::MAIN
             .into_iter()
+            .chain([Self::KeepOff])
             .find(|side| side.name() == name)
-            .ok_or_else(|| format!("unknown side {name:?}: bare, standard, tuned or ours"))
+            .ok_or_else(|| {
+                format!("unknown side {name:?}: bare, standard, tuned, ours or keep-off")
+            })
     }
 }
 
@@ -70,6 +76,8 @@ impl FromStr for Side {
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) side: Side,
+    /// Child spans in each request.
+    pub(crate) queries: usize,
     pub(crate) requests: u64,
     pub(crate) core: usize,
     /// Count allocations; the times of such a run are not used.
@@ -93,7 +101,12 @@ impl Installed {
             Side::Bare => Self::Nothing,
             Side::Standard => Self::Standard(standard(Bridge::Stock)?),
             Side::Tuned => Self::Standard(standard(Bridge::Lean)?),
-            Side::Ours => Self::Ours(ours::install(&job.log_dir, &job.endpoint)?),
+            Side::Ours => Self::Ours(ours::install(&job.log_dir, &job.endpoint, &[])?),
+            Side::KeepOff => Self::Ours(ours::install(
+                &job.log_dir,
+                &job.endpoint,
+                &[("OBS_KEEP", "off")],
+            )?),
         })
     }
 
@@ -118,7 +131,7 @@ impl Installed {
 pub(crate) fn run(job: &Job) -> Result<(), Box<dyn Error>> {
     cpu::pin_to(job.core)?;
     let installed = Installed::new(job)?;
-    let router = installed.observed(work::routes());
+    let router = installed.observed(work::routes(job.queries));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

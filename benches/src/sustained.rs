@@ -153,8 +153,9 @@ fn install(side: Side, log_dir: &Path, endpoint: &str) -> Result<Ending, Box<dyn
         Side::Bare => Err("the bare side has no log records".into()),
         Side::Standard => standard(Bridge::Stock),
         Side::Tuned => standard(Bridge::Lean),
+        Side::KeepOff => Err("log records are never sampled".into()),
         Side::Ours => {
-            let guard = ours::install(log_dir, endpoint)?;
+            let guard = ours::install(log_dir, endpoint, &[])?;
             Ok(Box::new(|| Ok(guard.end())))
         }
     }

@@ -43,17 +43,22 @@ fn ratio(
     Spread::of(ratios)
 }
 
+/// Prints the heads of what [`write_costs`] prints.
+pub(crate) fn write_cost_heads(out: &mut impl Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "{:<9} {:>24} {:>24} {:>12} {:>10} {:>10}",
+        "", "process us/request", "thread us/request", "allocations", "peak MiB", "flush s"
+    )
+}
+
 fn write_table(out: &mut impl Write, columns: &[Column], options: &Options) -> io::Result<()> {
     writeln!(
         out,
         "{} rounds of {} requests; median (lowest to highest)\n",
         options.rounds, options.requests
     )?;
-    writeln!(
-        out,
-        "{:<9} {:>24} {:>24} {:>12} {:>10} {:>10}",
-        "", "process us/request", "thread us/request", "allocations", "peak MiB", "flush s"
-    )?;
+    write_cost_heads(out)?;
     for column in columns {
         write_costs(out, column)?;
     }
@@ -91,7 +96,8 @@ fn write_table(out: &mut impl Write, columns: &[Column], options: &Options) -> i
     writeln!(out, "(our overhead over the bare router / the other's)")
 }
 
-fn write_costs(out: &mut impl Write, column: &Column) -> io::Result<()> {
+/// Prints what a side costs, as one line.
+pub(crate) fn write_costs(out: &mut impl Write, column: &Column) -> io::Result<()> {
     if let Some(failure) = &column.failure {
         return writeln!(out, "{:<9} not measured: {failure}", column.side);
     }

@@ -1,4 +1,4 @@
-//! The work that every side observes: one route, one child span, one event, a small JSON answer.
+//! The work that every side observes: one route, child spans, one event, a small JSON answer.
 
 use axum::{
     Json, Router,
@@ -8,13 +8,22 @@ use axum::{
 };
 use tower::{Service as _, ServiceExt as _};
 
-/// The routes under test.
-pub(crate) fn routes() -> Router {
-    Router::new().route("/api/v1/recipes/{id}", get(recipe))
+/// The routes under test; a request has as many child spans as queries.
+pub(crate) fn routes(queries: usize) -> Router {
+    Router::new().route(
+        "/api/v1/recipes/{id}",
+        get(move |Path(id)| recipe(id, queries)),
+    )
 }
 
-async fn recipe(Path(id): Path<u64>) -> Json<serde_json::Value> {
-    let found = load(id).await;
+async fn recipe(id: u64, queries: usize) -> Json<serde_json::Value> {
+    for _ in 1..queries {
+        query(|| ()).await;
+    }
+    let found = match queries {
+        0 => stored(id),
+        _ => query(|| stored(id)).await,
+    };
     tracing::info!(
         recipe_id = id,
         user_id = "user-123",
@@ -26,12 +35,19 @@ async fn recipe(Path(id): Path<u64>) -> Json<serde_json::Value> {
 
 #[tracing::instrument(name = "SELECT recipes", skip_all, fields(
     db.system.name = "postgresql", db.operation.name = "SELECT", db.collection.name = "recipes"))]
-async fn load(id: u64) -> serde_json::Value {
+async fn query<T>(result: impl FnOnce() -> T) -> T {
+    result()
+}
+
+fn stored(id: u64) -> serde_json::Value {
     serde_json::json!({
         "id": id, "title": "Chicken Tacos", "cuisine": "Mexican",
         "prepTime": 20, "cookTime": 15, "tags": ["dinner", "quick"]
     })
 }
+
+/// The child spans of a request in the main figure.
+pub(crate) const USUAL_QUERIES: usize = 1;
 
 /// Sends `count` requests through the router, one after another, and reads every body.
 pub(crate) async fn drive(router: Router, count: u64) -> Result<(), String> {
