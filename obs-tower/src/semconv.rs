@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use http::{Method, Uri, Version};
+use http::{Method, Response, StatusCode, Uri, Version, header};
 use obs_redact::Redactor;
 
 /// A request method, folded to the methods that the conventions know.
@@ -50,6 +50,27 @@ impl KnownMethod {
     pub(crate) fn is_connect(self) -> bool {
         self.name() == "CONNECT"
     }
+}
+
+/// Whether the exchange lasts as long as both sides like: an upgraded connection, a tunnel, a stream
+/// of server-sent events.
+pub(crate) fn is_open_ended<B>(method: KnownMethod, response: &Response<B>) -> bool {
+    let status = response.status();
+    status == StatusCode::SWITCHING_PROTOCOLS
+        || (method.is_connect() && status.is_success())
+        || response
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .is_some_and(is_event_stream)
+}
+
+fn is_event_stream(content_type: &header::HeaderValue) -> bool {
+    let mut parts = content_type.as_bytes().split(|byte| *byte == b';');
+    parts.next().is_some_and(|essence| {
+        essence
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"text/event-stream")
+    })
 }
 
 /// The value of `network.protocol.version`.
@@ -182,6 +203,31 @@ mod tests {
         check("[::1", None);
         check("[::1]x", None);
         check(&"a".repeat(300), None);
+    }
+
+    #[test]
+    fn knows_what_lasts_as_long_as_both_sides_like() {
+        let check = |method: Method, status: u16, content_type: &'static str, expected: bool| {
+            let response = Response::builder()
+                .status(status)
+                .header(header::CONTENT_TYPE, content_type)
+                .body(())
+                .unwrap();
+            assert_eq!(
+                is_open_ended(KnownMethod::of(&method), &response),
+                expected,
+                "{method} {status} {content_type:?}"
+            );
+        };
+        check(Method::GET, 200, "text/event-stream", true);
+        check(Method::POST, 200, "Text/Event-Stream; charset=utf-8", true);
+        check(Method::GET, 200, " text/event-stream ;x", true);
+        check(Method::GET, 200, "text/event-streams", false);
+        check(Method::GET, 200, "text/plain; text/event-stream", false);
+        check(Method::GET, 200, "", false);
+        check(Method::GET, 101, "", true);
+        check(Method::CONNECT, 200, "", true);
+        check(Method::CONNECT, 502, "", false);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use http::uri::PathAndQuery;
 use http::{Request, Response, StatusCode};
-use obs_core::TelemetryHandle;
+use obs_core::{SpanExt as _, TelemetryHandle};
 use obs_redact::Redactor;
 use tracing::Span;
 
@@ -140,6 +140,13 @@ impl Exchange {
     /// Takes note of the response head and marks it with the request id.
     pub(super) fn answer<B>(&mut self, response: &mut Response<B>) {
         self.status = Some(response.status());
+        // What lasts as long as both sides like is not slow, however long its head took: event
+        // streams often send it with the first event.
+        if semconv::is_open_ended(self.method, response) {
+            self.span.exempt_from_slow();
+        } else {
+            self.span.end_latency();
+        }
         response
             .headers_mut()
             .insert(RequestId::HEADER, self.request_id.header_value());

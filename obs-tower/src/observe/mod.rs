@@ -18,6 +18,19 @@
 //! | the service returned an error instead of a response | 500 | `service_error` | error |
 //! | the body failed | as sent | `body_error` | error |
 //!
+//! # What sampling leaves out and is kept all the same
+//! Endings whose span status is error: 5xx, panics, errors of service and body, also after the head
+//! went out. 4xx and clients that went away are none.
+//!
+//! Requests that were slow: the response head took longer than `OBS_KEEP_SLOW`. A body may take as
+//! long as it likes after that, and where the exchange as a whole is made to last, the head may
+//! too: event streams (`text/event-stream`), upgrades (101) and tunnels (a successful `CONNECT`) are
+//! never slow.
+//!
+//! Such a request comes with all its spans of this process, in spawned tasks too. For more see
+//! [`SpanExt::keep`](obs_core::SpanExt::keep).
+//!
+//! # What stays as it is
 //! The outcome itself is never changed: errors are those of the inner service, readiness is passed
 //! through, a panic goes on after it was recorded.
 //!

@@ -65,6 +65,8 @@ async fn span_has_the_attributes_of_the_conventions() {
             ("http.route", "/recipes/{id}"),
             ("network.protocol.version", "1.1"),
             ("request.id", "r-1"),
+            ("sampling.reason", "head"),
+            ("sampling.weight", "1"),
             ("server.address", "recipes.example"),
             ("server.port", "8080"),
             ("url.path", "/recipes/17"),

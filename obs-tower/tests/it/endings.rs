@@ -1,21 +1,19 @@
 //! Every ending of a request is recorded once: one span, one point, one access-log event that agree.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::{pending, poll_fn};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::task::Poll;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use http_body::{Body, Frame};
+use http_body::Body;
 use http_body_util::{BodyExt as _, Empty, Full};
 use obs_tower::ObserveLayer;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
 use crate::observed::observed;
+use crate::service::{catch, frames};
 
 /// What was recorded of a request: status, `error.type`, and whether the span is an error.
 #[derive(Debug, PartialEq)]
@@ -70,44 +68,6 @@ async fn answered<B: Body + 'static>(
         async move { Ok::<_, Infallible>(response) }
     }));
     service.oneshot(request).await.unwrap()
-}
-
-/// A body of unknown size.
-struct Frames(VecDeque<io::Result<&'static str>>);
-
-fn frames<const N: usize>(frames: [io::Result<&'static str>; N]) -> Frames {
-    Frames(frames.into())
-}
-
-impl Body for Frames {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let frame = self.0.pop_front();
-        if matches!(frame, Some(Ok("panic"))) {
-            panic!("on purpose");
-        }
-        Poll::Ready(
-            frame.map(|frame| frame.map(|text| Frame::data(Bytes::from_static(text.as_bytes())))),
-        )
-    }
-}
-
-/// Polls to the end, turning a panic into an error.
-async fn catch<F: Future>(future: F) -> std::thread::Result<F::Output> {
-    let mut future = pin!(future);
-    poll_fn(
-        |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
-            Err(panic) => Poll::Ready(Err(panic)),
-        },
-    )
-    .await
 }
 
 fn with_status<B>(status: StatusCode, body: B) -> Response<B> {

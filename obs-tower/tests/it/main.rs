@@ -7,11 +7,14 @@
 )]
 
 mod observed;
+mod service;
 mod support;
 
 mod attributes;
 mod drain;
 mod endings;
 mod health;
+mod kept;
 mod request_id;
+mod sampled_traffic;
 mod shutdown;
