@@ -27,3 +27,5 @@ mod shutdown;
 mod support;
 #[cfg(feature = "testing")]
 mod traces;
+#[cfg(feature = "testing")]
+mod weights;
