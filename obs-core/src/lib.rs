@@ -77,3 +77,7 @@ pub use crate::export::SignalReport;
 pub use crate::report::{LineCounts, SamplingReport, ShutdownReport, Status};
 pub use crate::resource::Environment;
 pub use crate::telemetry::{Telemetry, TelemetryHandle};
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/sampling.md")]
+mod sampling_guide {}
