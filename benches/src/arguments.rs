@@ -4,7 +4,7 @@ use std::{path::PathBuf, str::FromStr};
 
 use crate::{
     side::{Job, Side},
-    sustained,
+    spool, sustained,
 };
 
 /// One invocation of the program.
@@ -16,7 +16,11 @@ pub(crate) enum Command {
     Keeping(Options),
     /// Sends a steady stream of log records through some sides.
     Sustained(sustained::Options),
-    /// The same for one side, in this process.
+    /// Measures how fast records reach the disk in an outage.
+    Spool(spool::Options),
+    /// The same for one signal, in this process.
+    Spooling(spool::Job),
+    /// The stream for one side, in this process.
     Pace(sustained::Job),
     /// Measures one side once, in this process.
     Side(Job),
@@ -36,7 +40,8 @@ pub(crate) struct Options {
 const USAGE: &str = "usage: obs-benches overhead [--rounds N] [--requests N] \
                      [--sides bare,standard,tuned,ours] [--json], or \
                      obs-benches keeping [--rounds N] [--requests N], or \
-                     obs-benches sustained [--rate N] [--seconds N] [--sides standard,tuned,ours]";
+                     obs-benches sustained [--rate N] [--seconds N] [--sides standard,tuned,ours], or \
+                     obs-benches spool [--requests N]";
 
 impl Command {
     /// Reads the arguments that follow the program's name.
@@ -47,6 +52,8 @@ impl Command {
                 Options::parse(arguments, &[Side::Ours, Side::KeepOff]).map(Self::Keeping)
             }
             Some("sustained") => parse_sustained(arguments).map(Self::Sustained),
+            Some("spool") => parse_spool(arguments).map(Self::Spool),
+            Some("spooling") => parse_spooling(arguments).map(Self::Spooling),
             Some("pace") => parse_pace(arguments).map(Self::Pace),
             Some("side") => parse_job(arguments).map(Self::Side),
             Some("receiver") => number("the core", arguments.next()).map(Self::Receiver),
@@ -120,6 +127,26 @@ fn parse_pace(mut arguments: impl Iterator<Item = String>) -> Result<sustained::
         rate: number("the rate", arguments.next())?,
         seconds: number("the seconds", arguments.next())?,
         log_dir: PathBuf::from(value("the log folder", arguments.next())?),
+        endpoint: value("the endpoint", arguments.next())?,
+    })
+}
+
+fn parse_spool(mut arguments: impl Iterator<Item = String>) -> Result<spool::Options, String> {
+    let mut options = spool::Options { requests: 300_000 };
+    while let Some(name) = arguments.next() {
+        match name.as_str() {
+            "--requests" => options.requests = at_least_one(&name, arguments.next())?,
+            other => return Err(format!("unknown argument {other:?}; {USAGE}")),
+        }
+    }
+    Ok(options)
+}
+
+fn parse_spooling(mut arguments: impl Iterator<Item = String>) -> Result<spool::Job, String> {
+    Ok(spool::Job {
+        signal: value("the signal", arguments.next())?.parse()?,
+        requests: number("the requests", arguments.next())?,
+        folder: PathBuf::from(value("the folder", arguments.next())?),
         endpoint: value("the endpoint", arguments.next())?,
     })
 }

@@ -10,6 +10,7 @@ mod overhead;
 mod processes;
 mod receiver;
 mod side;
+mod spool;
 mod standard;
 mod sustained;
 mod table;
@@ -35,6 +36,8 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
         Command::Overhead(options) => overhead::run(&options),
         Command::Keeping(options) => keeping::run(&options),
         Command::Sustained(options) => sustained::run(&options),
+        Command::Spool(options) => spool::run(&options),
+        Command::Spooling(job) => spool::spooling(&job).map(|()| ExitCode::SUCCESS),
         Command::Pace(job) => sustained::pace(&job).map(|()| ExitCode::SUCCESS),
         Command::Side(job) => side::run(&job).map(|()| ExitCode::SUCCESS),
         Command::Receiver(core) => receiver::run(core).map(|()| ExitCode::SUCCESS),

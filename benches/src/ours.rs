@@ -4,6 +4,8 @@ use std::{error::Error, path::Path, time::Duration};
 
 use axum::Router;
 use obs_core::{Telemetry, config::Env};
+use tracing::Dispatch;
+use tracing_subscriber::{layer::SubscriberExt as _, registry};
 
 /// What must live until the measurement is over, and be shut down after it.
 #[derive(Debug)]
@@ -32,6 +34,22 @@ pub(crate) fn install(
     endpoint: &str,
     vars: &[(&str, &str)],
 ) -> Result<Guard, Box<dyn Error>> {
+    let env = settings(log_dir, endpoint, vars)?;
+    Ok(Guard(obs_core::builder("ours").env(env).quiet().init()?))
+}
+
+/// The same for code that runs in this subscriber only.
+pub(crate) fn build(
+    log_dir: &Path,
+    endpoint: &str,
+    vars: &[(&str, &str)],
+) -> Result<(Telemetry, Dispatch), Box<dyn Error>> {
+    let env = settings(log_dir, endpoint, vars)?;
+    let (telemetry, layer) = obs_core::builder("ours").env(env).quiet().build()?;
+    Ok((telemetry, Dispatch::new(registry().with(layer))))
+}
+
+fn settings(log_dir: &Path, endpoint: &str, vars: &[(&str, &str)]) -> Result<Env, Box<dyn Error>> {
     let log_dir = log_dir
         .to_str()
         .ok_or("the log folder's name is not UTF-8")?;
@@ -42,8 +60,9 @@ pub(crate) fn install(
         ("OTEL_EXPORTER_OTLP_COMPRESSION", "none"),
         ("OTEL_TRACES_SAMPLER_ARG", "0.1"),
     ];
-    let env = Env::from_pairs(usual.into_iter().chain(vars.iter().copied()));
-    Ok(Guard(obs_core::builder("ours").env(env).quiet().init()?))
+    Ok(Env::from_pairs(
+        usual.into_iter().chain(vars.iter().copied()),
+    ))
 }
 
 /// The routes with everything that one `observe` layer does around them.
