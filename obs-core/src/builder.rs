@@ -22,6 +22,7 @@ use crate::pipeline::Pipeline;
 #[cfg(feature = "otlp")]
 use crate::pipeline::SpanOutlet;
 use crate::propagation::IdSource;
+use crate::report::Description;
 use crate::resource::{Environment, Named, Resource};
 use crate::sampling::{Keeper, Policy, Sampler};
 use crate::telemetry::Telemetry;
@@ -194,7 +195,7 @@ impl Builder {
         S: Subscriber + for<'l> LookupSpan<'l>,
     {
         let spokesman = Spokesman::default();
-        let (pipeline, problems) = self.assemble(&spokesman)?;
+        let (pipeline, problems) = self.assemble(Some(&spokesman))?;
         let pipeline = Arc::new(pipeline);
         spokesman.introduce(&pipeline);
         let layer =
@@ -277,7 +278,35 @@ impl Builder {
         Ok(telemetry)
     }
 
-    fn assemble(self, spokesman: &Spokesman) -> Result<(Pipeline, Vec<Problem>), Error> {
+    /// Says what would be in force, and which settings are mistaken, without anything being sent
+    /// or installed: for commands with which operators look after a service.
+    ///
+    /// Log files are opened, because only that shows whether they can be.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    ///
+    /// # Examples
+    /// ```
+    /// # fn main() -> Result<(), obs_core::Error> {
+    /// # let env = obs_core::config::Env::from_pairs([
+    /// #     ("LOG_FORMAT", "off"), ("LOG_FILE_PATH", "off"), ("LOG_LEVEL", "loud"),
+    /// # ]);
+    /// let description = obs_core::builder("shop").env(env).describe()?;
+    /// assert!(description.lines[0].starts_with("service shop"));
+    /// assert_eq!(description.problems[0].name, "LOG_LEVEL");
+    /// # Ok(()) }
+    /// ```
+    pub fn describe(self) -> Result<Description, Error> {
+        let (pipeline, problems) = self.assemble(None)?;
+        Ok(Description {
+            lines: pipeline.summary(),
+            problems,
+        })
+    }
+
+    /// Without anybody to speak through, nothing is started that would have something to say.
+    fn assemble(self, spokesman: Option<&Spokesman>) -> Result<(Pipeline, Vec<Problem>), Error> {
         #[cfg(not(feature = "otlp"))]
         let _unused = spokesman;
         let env = self.env.unwrap_or_else(Env::process);
@@ -408,7 +437,7 @@ fn start_export(
     settings: crate::export::Settings,
     resource: &Resource,
     rules: &NameRules,
-    spokesman: &Spokesman,
+    spokesman: Option<&Spokesman>,
 ) -> (crate::export::Reserved, Option<crate::export::Exporter>) {
     use crate::export::{Exporter, Reserved};
 
@@ -417,9 +446,11 @@ fn start_export(
     } else {
         Reserved::Keep
     };
+    let Some(spokesman) = spokesman.cloned() else {
+        return (reserved, Some(Exporter::idle(settings)));
+    };
     let settler = spokesman.clone();
     let settle = move || settler.settle_due();
-    let spokesman = spokesman.clone();
     let report = move |level: Level, message: &str| spokesman.say(level, message);
     let exporter = Exporter::start(
         settings,
@@ -490,7 +521,7 @@ impl Telemetry {
     /// Tells at start what is on and what was mistaken.
     fn announce(&self, problems: &[Problem]) {
         if self.pipeline().announces {
-            for line in self.handle().summary() {
+            for line in self.pipeline().summary() {
                 self.pipeline().say(Level::INFO, &line);
             }
         }

@@ -74,7 +74,7 @@ pub use crate::capture::SpanExt;
 pub use crate::error::Error;
 #[cfg(feature = "otlp")]
 pub use crate::export::SignalReport;
-pub use crate::report::{LineCounts, SamplingReport, ShutdownReport, Status};
+pub use crate::report::{Description, LineCounts, SamplingReport, ShutdownReport, Status};
 pub use crate::resource::Environment;
 pub use crate::telemetry::{Telemetry, TelemetryHandle};
 

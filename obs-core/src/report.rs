@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use crate::config::Problem;
 #[cfg(feature = "otlp")]
 use crate::export::SignalReport;
 
@@ -38,6 +39,17 @@ pub struct SamplingReport {
     pub held_bytes: u64,
     /// The most bytes that waited at once.
     pub peak_held_bytes: u64,
+}
+
+/// What would be in force; see [`Builder::describe`](crate::Builder::describe).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Description {
+    /// A line per subject, secrets masked, as [`Telemetry::describe`](crate::Telemetry::describe)
+    /// has them.
+    pub lines: Vec<String>,
+    /// The settings that cannot be used as written.
+    pub problems: Vec<Problem>,
 }
 
 /// How telemetry is doing; see [`Telemetry::status`](crate::Telemetry::status).

@@ -103,7 +103,7 @@ impl Telemetry {
     /// What is in force, secrets masked, a line per subject.
     #[must_use]
     pub fn describe(&self) -> String {
-        self.handle.summary().join("\n")
+        self.pipeline().summary().join("\n")
     }
 }
 
@@ -161,22 +161,6 @@ impl TelemetryHandle {
     pub(crate) fn pipeline(&self) -> &Arc<Pipeline> {
         &self.pipeline
     }
-
-    /// One line per signal: what is on, and how to turn on what is not.
-    pub(crate) fn summary(&self) -> Vec<String> {
-        let pipeline = &self.pipeline;
-        let identity = &pipeline.identity;
-        let mut lines = vec![format!(
-            "service {} {} in {} (APP_ENV)",
-            identity.service, identity.version, identity.environment
-        )];
-        let level = pipeline.filter.default_level();
-        lines.extend(pipeline.signal_lines(&format!(
-            "{} at level {level} (LOG_LEVEL)",
-            pipeline.outputs.describe()
-        )));
-        lines
-    }
 }
 
 impl fmt::Debug for TelemetryHandle {
@@ -188,6 +172,21 @@ impl fmt::Debug for TelemetryHandle {
 }
 
 impl Pipeline {
+    /// One line per signal: what is on, and how to turn on what is not.
+    pub(crate) fn summary(&self) -> Vec<String> {
+        let identity = &self.identity;
+        let mut lines = vec![format!(
+            "service {} {} in {} (APP_ENV)",
+            identity.service, identity.version, identity.environment
+        )];
+        let level = self.filter.default_level();
+        lines.extend(self.signal_lines(&format!(
+            "{} at level {level} (LOG_LEVEL)",
+            self.outputs.describe()
+        )));
+        lines
+    }
+
     fn flush(&self, timeout: Duration) -> bool {
         let deadline = crate::clock::deadline(timeout);
         let written = self.outputs.flush(timeout);

@@ -39,6 +39,8 @@ struct Inner {
     metrics: Option<(Arc<Queue>, Collector)>,
     /// For start-up lines.
     endpoints: Vec<(Signal, String)>,
+    /// The same for the spool.
+    spool: Option<String>,
     thread: Arc<SenderThread>,
     /// Where what cannot be sent waits on disk.
     storage: Option<Storage>,
@@ -83,6 +85,7 @@ impl Exporter {
         });
         let queued: Vec<_> = queued.collect();
         let collector = start_collector(&queued, &resource, redactor, collection, &reporter);
+        let described = spool.as_ref().map(ToString::to_string);
         let storage = spool.and_then(|spool| Storage::open(spool, &queued, redactor, &reporter));
         for (target, queue) in queued {
             endpoints.push((target.signal, target.to_string()));
@@ -116,9 +119,30 @@ impl Exporter {
                 traces,
                 metrics: metrics.zip(collector),
                 endpoints,
+                spool: described.filter(|_| storage.is_some()),
                 thread: SenderThread::start(senders, &reporter, chore),
                 storage,
                 is_shut_down: Mutex::new(false),
+            }),
+        }
+    }
+
+    /// One that takes nothing and sends nothing, and knows where another would send.
+    pub(crate) fn idle(settings: Settings) -> Self {
+        let spool = settings.spool.as_ref().map(ToString::to_string);
+        let targets = settings.into_targets().into_iter();
+        let endpoints: Vec<_> = targets.map(|to| (to.signal, to.to_string())).collect();
+        let is_spooled = endpoints.iter().any(|(signal, _)| signal.is_spooled());
+        Self {
+            inner: Arc::new(Inner {
+                logs: None,
+                traces: None,
+                metrics: None,
+                endpoints,
+                spool: spool.filter(|_| is_spooled),
+                thread: Arc::default(),
+                storage: None,
+                is_shut_down: Mutex::new(true),
             }),
         }
     }
@@ -144,8 +168,7 @@ impl Exporter {
 
     /// Where what cannot be sent waits on disk, how much and how long.
     pub(crate) fn spool(&self) -> Option<&str> {
-        let storage = self.inner.storage.as_ref();
-        storage.map(Storage::described)
+        self.inner.spool.as_deref()
     }
 
     /// Hands over an encoded `opentelemetry.proto.logs.v1.LogRecord`; never waits.

@@ -33,6 +33,15 @@ impl Signal {
         }
     }
 
+    /// Whether what cannot be sent waits on disk: data points that could not be sent are made up
+    /// for by the next ones.
+    pub(super) const fn is_spooled(self) -> bool {
+        match self {
+            Self::Traces | Self::Logs => true,
+            Self::Metrics => false,
+        }
+    }
+
     /// The path below a base endpoint.
     pub(super) const fn path(self) -> &'static str {
         match self {

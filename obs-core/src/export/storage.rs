@@ -16,13 +16,10 @@ use super::spool::{Settings, Shelf, ShelfSpec, Spool};
 pub(super) struct Storage {
     spool: Spool,
     shelves: Vec<(Signal, Arc<Shelf>)>,
-    /// What is said of it at start.
-    described: String,
 }
 
 impl Storage {
-    /// Starts it for spans and log records, if they are sent: data points that could not be sent are
-    /// made up for by the next ones.
+    /// Starts it for spans and log records, if they are sent.
     pub(super) fn open(
         settings: Settings,
         queues: &[(Target, Arc<Queue>)],
@@ -31,7 +28,7 @@ impl Storage {
     ) -> Option<Self> {
         let (signals, specs): (Vec<_>, Vec<_>) = queues
             .iter()
-            .filter(|(target, _)| target.signal != Signal::Metrics)
+            .filter(|(target, _)| target.signal.is_spooled())
             .map(|(target, queue)| {
                 let queue = Arc::downgrade(queue);
                 let spec = ShelfSpec {
@@ -49,13 +46,11 @@ impl Storage {
         if specs.is_empty() {
             return None;
         }
-        let described = settings.to_string();
         let (spool, shelves) =
             Spool::start(settings, specs, redactor.clone(), Arc::clone(reporter));
         Some(Self {
             spool,
             shelves: signals.into_iter().zip(shelves).collect(),
-            described,
         })
     }
 
@@ -64,11 +59,6 @@ impl Storage {
         let mut shelves = self.shelves.iter();
         let (_, shelf) = shelves.find(|(of, _)| *of == signal)?;
         Some(Arc::clone(shelf))
-    }
-
-    /// Where, how much and how long, in a line.
-    pub(super) fn described(&self) -> &str {
-        &self.described
     }
 
     /// Waits until what was handed over is on disk; false if that takes too long.

@@ -47,7 +47,7 @@ impl fmt::Display for Settings {
         let lasts = Duration::from_secs(bytes / BYTES_PER_RECORD / GIVEN_RATE).min(*max_age);
         write!(
             f,
-            "{}, {} MiB: enough for an outage of {} min at {GIVEN_RATE} records a second \
+            "{} (OBS_SPOOL_DIR), {} MiB: enough for an outage of {} min at {GIVEN_RATE} records a second \
              (OBS_SPOOL_SIZE), and for {} min at most (OBS_SPOOL_MAX_AGE)",
             dir.display(),
             bytes / MIB,
