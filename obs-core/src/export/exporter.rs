@@ -279,15 +279,28 @@ impl Inner {
                 .as_ref()
                 .map(|queue| (Arc::clone(queue), queue.close(deadline)))
         };
-        let mut closed: Vec<_> = [&self.logs, &self.traces]
+        let records: Vec<_> = [&self.logs, &self.traces]
             .into_iter()
             .filter_map(close)
             .collect();
-        if let Some((queue, collector)) = &self.metrics {
+        let points = self.metrics.as_ref().map(|(queue, collector)| {
             collector.shutdown(deadline);
-            closed.push((Arc::clone(queue), queue.close(deadline)));
+            (queue, queue.close(deadline))
+        });
+        let mut is_left = false;
+        for (queue, wanted) in records {
+            queue.wait(wanted, Until::Safe, deadline);
+            is_left |= queue.report().spooled > 0;
         }
-        for (queue, wanted) in closed {
+        if let Some((queue, wanted)) = points {
+            let soon = Instant::now() + LAST_POINTS;
+            // What could not be sent will be by the next process: data points alone must not make
+            // everybody wait for a server that is away.
+            let deadline = if is_left {
+                deadline.min(soon)
+            } else {
+                deadline
+            };
             queue.wait(wanted, Until::Safe, deadline);
         }
     }
@@ -444,3 +457,5 @@ const CHORE_INTERVAL: Duration = Duration::from_secs(1);
 const AFTER_DEFECT: Duration = Duration::from_millis(100);
 /// The part of the time for shutdown that is kept for stopping the thread.
 const STOP_SHARE: Duration = Duration::from_millis(250);
+/// The time for data points at the end while the server is away.
+const LAST_POINTS: Duration = Duration::from_secs(1);
