@@ -5,56 +5,12 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use obs_core::testing::{Receiver, Reply};
 use obs_tests::{
     emitter::{self, Account, Emitter},
+    fault::Fault,
     folder::Folder,
     names::Names,
     service::Setup,
     tally::Tally,
 };
-
-/// Ways in which a backend is not there for a while.
-#[derive(Clone, Copy, Debug)]
-enum Fault {
-    /// Nobody listens.
-    Refused,
-    /// It says that it is overloaded.
-    Unavailable,
-    /// It asks for patience.
-    Throttled,
-    /// It reads everything and answers nothing.
-    Hang,
-    /// The system accepts connections, and nobody reads.
-    HalfOpen,
-    /// It reads everything, takes nothing, and resets the connection.
-    ResetUntaken,
-    /// It takes everything and resets the connection.
-    ResetTaken,
-}
-
-impl Fault {
-    fn begin(self, receiver: &Receiver) {
-        match self {
-            Self::Refused => receiver.refuse(),
-            Self::Unavailable => receiver.answer_all(503),
-            Self::Throttled => {
-                receiver.reply_all(Reply::answer(429, &[("retry-after", "1")], b""));
-            }
-            Self::Hang => receiver.hold(),
-            Self::HalfOpen => receiver.stall(),
-            Self::ResetUntaken => receiver.reply_all(Reply::ResetUntaken),
-            Self::ResetTaken => receiver.reply_all(Reply::ResetTaken),
-        }
-    }
-
-    fn end(self, receiver: &Receiver) {
-        match self {
-            Self::Refused | Self::HalfOpen => receiver.listen(),
-            Self::Hang => receiver.release(),
-            Self::Unavailable | Self::Throttled | Self::ResetUntaken | Self::ResetTaken => {
-                receiver.answer_all(200);
-            }
-        }
-    }
-}
 
 #[test]
 fn a_backend_that_refuses_for_a_while_gets_everything_once() {

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     io::{BufRead as _, BufReader, Write as _},
-    process::{Child, ChildStdin, Stdio},
+    process::{Child, ChildStdin, Command, Stdio},
     sync::{Arc, mpsc},
     thread,
     time::Duration,
@@ -183,6 +183,23 @@ impl Emitter {
         lines.iter().filter(is_warning).map(message).collect()
     }
 
+    /// Changes a limit of the running process, as `prlimit` of util-linux writes it.
+    ///
+    /// # Panics
+    /// If that cannot be done.
+    pub fn set_limit(&self, limit: &str) {
+        let pid = self.child.id().to_string();
+        let set = Command::new("prlimit")
+            .args(["--pid", &pid, &format!("--{limit}")])
+            .status();
+        assert!(set.is_ok_and(|status| status.success()), "prlimit {limit}");
+    }
+
+    /// Ends it in the way that leaves it no time for anything: SIGKILL.
+    pub fn kill(self) {
+        // Dropping does it, and waits until it is done.
+    }
+
     /// Closes its input and waits for its end.
     #[must_use]
     pub fn end(mut self) -> Ended {
@@ -245,6 +262,8 @@ pub struct Account {
     pub emitted: u64,
     /// Records handed over: those that were emitted, and what telemetry says of itself.
     pub accepted: u64,
+    /// Records of earlier processes that were found on disk.
+    pub recovered: u64,
     /// Records that the server took.
     pub exported: u64,
     /// Records that the server refused.
@@ -255,6 +274,8 @@ pub struct Account {
     pub queued: u64,
     /// Records on the way.
     pub in_flight: u64,
+    /// Records that wait on disk.
+    pub spooled: u64,
     /// Records sent again that may have been taken before.
     pub resent_unknown: u64,
     /// Records that were answered in a way that makes one doubt.
@@ -270,11 +291,13 @@ impl Account {
         Self {
             emitted: 0,
             accepted: count("accepted"),
+            recovered: count("recovered"),
             exported: count("exported"),
             rejected: count("rejected"),
             dropped: dropped.iter().map(reason).collect(),
             queued: count("queued"),
             in_flight: count("in_flight"),
+            spooled: count("spooled"),
             resent_unknown: count("resent_unknown"),
             suspected_lost: count("suspected_lost"),
         }
@@ -286,13 +309,17 @@ impl Account {
         self.dropped.values().sum()
     }
 
-    /// Fails unless every record that was handed over is somewhere.
+    /// Fails unless every record that was handed over or found is somewhere.
     ///
     /// # Panics
     /// As it says.
     pub fn assert_adds_up(&self) {
         let settled = self.exported + self.rejected + self.dropped_total();
-        let on_the_way = self.queued + self.in_flight;
-        assert_eq!(self.accepted, settled + on_the_way, "{self:?}");
+        let waiting = self.spooled + self.queued + self.in_flight;
+        assert_eq!(
+            self.accepted + self.recovered,
+            settled + waiting,
+            "{self:?}"
+        );
     }
 }

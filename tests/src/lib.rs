@@ -4,11 +4,13 @@
 //! - [`service`]: starts `recipe-api` as a child process and ends it.
 //! - [`emitter`]: drives a program that emits by id what it is told to; [`tally`] counts what
 //!   arrived.
-//! - [`tls`], [`proxy`], [`names`], [`front`]: what stands between a program and a receiver.
+//! - [`tls`], [`proxy`], [`names`], [`front`]: what stands between a program and a receiver;
+//!   [`fault`]: what is wrong with the receiver.
 //! - [`http`]: asks the service over a plain socket, also what no proper client would ask.
 //! - [`logs`], [`report`], [`otlp`]: what it wrote to its log files, and what it sent to a
 //!   [receiver](obs_core::testing::Receiver).
 //! - [`secret`]: values that must not come out anywhere.
+//! - [`spool`]: the folder where programs keep what they could not send.
 //! - [`guide`]: the commands of a Markdown file.
 //! - [`folder`], [`wait`]: a folder for each test, and waiting for a condition.
 //!
@@ -23,6 +25,7 @@
 )]
 
 pub mod emitter;
+pub mod fault;
 pub mod folder;
 pub mod front;
 pub mod guide;
@@ -34,6 +37,7 @@ pub mod proxy;
 pub mod report;
 pub mod secret;
 pub mod service;
+pub mod spool;
 pub mod tally;
 pub mod tls;
 pub mod wait;

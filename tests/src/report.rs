@@ -45,6 +45,8 @@ fn account(part: &str) -> Option<(String, Account)> {
             (Some(reason), _) => _ = account.dropped.insert(reason.to_owned(), number),
             (None, "rejected by the server") => account.rejected = number,
             (None, "on the way") => account.queued = number,
+            (None, "on disk") => account.spooled = number,
+            (None, "recovered from disk") => account.recovered = number,
             // Of those that were exported: it changes nothing in the sum.
             (None, _) => {}
         }
@@ -63,6 +65,14 @@ mod tests {
         let message = "telemetry ended with losses: log lines: 7 written, 0 lost; \
             traces: 3 of 3 exported; logs: 5 of 12 exported, 1 rejected by the server, \
             2 dropped (queue_full), 4 dropped (shutdown), 9 sent twice perhaps; took 1.2s";
+        assert_reads(message);
+        let message = "telemetry ended; the next start sends what is on disk: log lines: 7 written, \
+            0 lost; traces: 3 of 3 exported; logs: 5 of 12 exported, 2 recovered from disk, \
+            1 rejected by the server, 6 dropped (spool_full), 2 on disk; took 1.2s";
+        assert_reads(message);
+    }
+
+    fn assert_reads(message: &str) {
         let accounts = at_the_end(&[json!({ "message": message })]);
         assert_eq!(accounts.len(), 2, "{accounts:?}");
         assert_eq!(

@@ -29,6 +29,7 @@ pub struct Setup {
     folder: Arc<Folder>,
     variables: BTreeMap<String, String>,
     arguments: Vec<String>,
+    limits: Option<&'static str>,
 }
 
 impl Setup {
@@ -46,6 +47,7 @@ impl Setup {
             program: "recipe-api",
             variables: BTreeMap::new(),
             arguments: Vec::new(),
+            limits: None,
             folder,
         };
         let (data, logs) = (setup.folder.join("data"), setup.folder.join("logs"));
@@ -93,6 +95,15 @@ impl Setup {
         self
     }
 
+    /// Runs a line of the shell in the process first, such as `ulimit -n 64`.
+    #[must_use]
+    pub fn limits(self, line: &'static str) -> Self {
+        Self {
+            limits: Some(line),
+            ..self
+        }
+    }
+
     /// Sends all signals to a receiver, soon and often.
     #[must_use]
     pub fn sends_to(self, receiver: &Receiver) -> Self {
@@ -138,7 +149,17 @@ impl Setup {
 
     /// The command that starts it, with both outputs piped.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(binary(self.package, self.program));
+        let binary = binary(self.package, self.program);
+        let mut command = match self.limits {
+            None => Command::new(binary),
+            Some(line) => {
+                let mut shell = Command::new("sh");
+                shell
+                    .args(["-c", &format!("{line} && exec \"$0\" \"$@\"")])
+                    .arg(binary);
+                shell
+            }
+        };
         command
             .args(&self.arguments)
             .env_clear()
@@ -422,11 +443,13 @@ pub fn binary(package: &'static str, program: &'static str) -> PathBuf {
 }
 
 fn build(package: &str, program: &str) -> PathBuf {
-    let test = env::current_exe().expect("a running test has a path");
-    let profile_folder = test
-        .ancestors()
-        .nth(2)
-        .expect("tests are in <target>/<profile>/deps");
+    let test = env::current_exe().expect("a running program has a path");
+    let folder = test.parent().expect("a program is in a folder");
+    // Tests are in <target>/<profile>/deps, programs above.
+    let profile_folder = match folder.parent() {
+        Some(profile) if folder.ends_with("deps") => profile,
+        _ => folder,
+    };
     let target_folder = profile_folder.parent().expect("a profile is in a folder");
     let profile = match profile_folder.file_name().and_then(|name| name.to_str()) {
         Some("debug") | None => "dev",

@@ -17,8 +17,12 @@ pub(crate) enum Command {
     Spans(u64),
     /// `counter COUNT`: adds that much to a counter, one by one.
     Counter(u64),
-    /// `load RATE`: so many log records a second in the background; 0 ends it.
-    Load(u64),
+    /// `load LOGS [SPANS]`: so many log records and spans a second in the background, in place of
+    /// what there was before; 0 ends it.
+    Load { logs: u64, spans: u64 },
+    /// `ids FROM`: the next log record and the next span have this id, such as in a process that
+    /// goes on where another has ended.
+    Ids(u64),
     /// `flush MILLISECONDS`
     Flush(Duration),
     /// `status`: what became of what was emitted.
@@ -46,7 +50,9 @@ impl FromStr for Command {
             ["logs", count, level, bytes] => logs(count, level, bytes),
             ["spans", count] => Ok(Self::Spans(parse(count)?)),
             ["counter", count] => Ok(Self::Counter(parse(count)?)),
-            ["load", rate] => Ok(Self::Load(parse(rate)?)),
+            ["load", rate] => load(rate, "0"),
+            ["load", logs, spans] => load(logs, spans),
+            ["ids", from] => Ok(Self::Ids(parse(from)?)),
             ["flush", time] => Ok(Self::Flush(milliseconds(time)?)),
             ["status"] => Ok(Self::Status),
             ["memory"] => Ok(Self::Memory),
@@ -64,6 +70,13 @@ fn logs(count: &str, level: &str, bytes: &str) -> Result<Command, String> {
         count: parse(count)?,
         level: parse(level)?,
         bytes: parse(bytes)?,
+    })
+}
+
+fn load(logs: &str, spans: &str) -> Result<Command, String> {
+    Ok(Command::Load {
+        logs: parse(logs)?,
+        spans: parse(spans)?,
     })
 }
 

@@ -37,6 +37,12 @@ impl Emitted {
         tracing::info_span!(target: TARGET, "emitted", id).in_scope(|| ());
     }
 
+    /// The next records have this id.
+    pub(crate) fn go_on_from(&self, id: u64) {
+        self.logs.store(id, Ordering::Relaxed);
+        self.spans.store(id, Ordering::Relaxed);
+    }
+
     pub(crate) fn to_json(&self) -> Value {
         json!({
             "logs": self.logs.load(Ordering::Relaxed),

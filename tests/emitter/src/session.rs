@@ -10,6 +10,8 @@ use std::{
 use obs_core::{ShutdownReport, SignalReport, Telemetry};
 use serde_json::{Map, Value, json};
 
+use tracing::Level;
+
 use crate::{
     command::Command,
     emission::{Emitted, longest_of, text, time_of},
@@ -21,7 +23,7 @@ use crate::{
 pub(crate) struct Session {
     telemetry: Option<Telemetry>,
     emitted: Emitted,
-    load: Option<Load>,
+    loads: Vec<Load>,
 }
 
 type Answer = Result<Value, String>;
@@ -31,7 +33,7 @@ impl Session {
         Self {
             telemetry: Some(telemetry),
             emitted: Emitted::default(),
-            load: None,
+            loads: Vec::new(),
         }
     }
 
@@ -70,7 +72,11 @@ impl Session {
             }
             Command::Spans(count) => Ok(longest(longest_of(count, || self.emitted.span()))),
             Command::Counter(count) => self.count(count),
-            Command::Load(rate) => self.set_load(rate),
+            Command::Load { logs, spans } => self.set_load(logs, spans),
+            Command::Ids(from) => {
+                self.emitted.go_on_from(from);
+                Ok(self.emitted.to_json())
+            }
             Command::Flush(timeout) => {
                 let begin = Instant::now();
                 let flushed = self.telemetry()?.flush(timeout);
@@ -105,13 +111,25 @@ impl Session {
         Ok(longest(longest_of(count, || counter.add(1, &[]))))
     }
 
-    fn set_load(&mut self, rate: u64) -> Answer {
-        let done = self.load.take().map(Load::stop).unwrap_or_default();
-        if rate > 0 {
-            let load = Load::start(rate, self.emitted.clone());
-            self.load = Some(load.map_err(|error| error.to_string())?);
+    fn set_load(&mut self, logs: u64, spans: u64) -> Answer {
+        let done: Vec<_> = self.loads.drain(..).map(Load::stop).collect();
+        if logs > 0 {
+            let emitted = self.emitted.clone();
+            self.load(logs, move || emitted.log(Level::INFO, ""))?;
         }
-        Ok(json!({ "count": done.count, "longest_ns": nanos(done.longest) }))
+        if spans > 0 {
+            let emitted = self.emitted.clone();
+            self.load(spans, move || emitted.span())?;
+        }
+        let count: u64 = done.iter().map(|done| done.count).sum();
+        let longest = done.iter().map(|done| done.longest).max();
+        Ok(json!({ "count": count, "longest_ns": nanos(longest.unwrap_or_default()) }))
+    }
+
+    fn load(&mut self, rate: u64, emit: impl Fn() + Send + 'static) -> Result<(), String> {
+        let load = Load::start(rate, emit).map_err(|error| error.to_string())?;
+        self.loads.push(load);
+        Ok(())
     }
 
     fn status(&self) -> Answer {
@@ -173,6 +191,8 @@ fn signals(reports: &[SignalReport]) -> Value {
             "dropped": report.dropped,
             "queued": report.queued,
             "in_flight": report.in_flight,
+            "recovered": report.recovered,
+            "spooled": report.spooled,
             "resent_unknown": report.resent_unknown,
             "suspected_lost": report.suspected_lost,
         });

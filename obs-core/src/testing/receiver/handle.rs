@@ -161,10 +161,25 @@ impl Receiver {
         self.shared.held.send_replace(Held::None);
     }
 
+    /// Answers every request this much later, as a server that is busy.
+    pub fn answer_after(&self, delay: Duration) {
+        self.shared.lock().delay = delay;
+    }
+
     /// Every request that arrived, answered or not, in the order of arrival.
     #[must_use]
     pub fn requests(&self) -> Vec<Arc<ReceivedRequest>> {
         self.shared.lock().requests.clone()
+    }
+
+    /// Every request that was answered or not taken since this was last called; forgets them. What
+    /// runs for long would fill memory otherwise.
+    #[must_use]
+    pub fn take_settled(&self) -> Vec<Arc<ReceivedRequest>> {
+        let requests = &mut self.shared.lock().requests;
+        requests
+            .extract_if(.., |request| request.is_settled())
+            .collect()
     }
 
     /// All spans of requests that were taken.

@@ -52,6 +52,11 @@ impl ReceivedRequest {
         }
     }
 
+    /// Whether it is known what became of it.
+    pub(super) fn is_settled(&self) -> bool {
+        self.outcome.get().is_some()
+    }
+
     /// The decoded body, by the end of the path.
     #[must_use]
     pub fn payload(&self) -> &Payload {

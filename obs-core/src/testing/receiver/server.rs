@@ -5,6 +5,7 @@ use std::error::Error;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -30,6 +31,7 @@ pub(super) struct State {
     pub(super) requests: Vec<Arc<ReceivedRequest>>,
     pub(super) script: VecDeque<Reply>,
     pub(super) standing: Standing,
+    pub(super) delay: Duration,
     pub(super) connections: usize,
     pub(super) changes: u64,
 }
@@ -43,6 +45,7 @@ impl Default for State {
                 reply: Reply::status(200),
                 rule: None,
             },
+            delay: Duration::ZERO,
             connections: 0,
             changes: 0,
         }
@@ -87,6 +90,10 @@ impl Shared {
         // An error means that the receiver is being dropped; then nobody hears the answer anyway.
         let mut held = self.held.subscribe();
         drop(held.wait_for(|held| !held.holds(&request)).await);
+        let delay = self.lock().delay;
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
         let reply = problem.or(scripted).unwrap_or_else(|| {
             let standing = self.lock().standing.clone();
             standing.reply_to(&request)
