@@ -25,6 +25,12 @@ pub enum Command {
         #[arg(long, value_name = "DIR")]
         from: PathBuf,
     },
+    /// Say what telemetry is set to, and what waits on disk to be sent
+    Doctor {
+        /// Delete what waits, but for what a running process uses
+        #[arg(long)]
+        purge_spool: bool,
+    },
     /// Print the version
     Version,
 }

@@ -11,6 +11,7 @@ mod abort;
 mod canary;
 mod child;
 mod corpus;
+mod doctor;
 mod ending;
 mod failure;
 mod faults;

@@ -1,5 +1,6 @@
 //! What the subcommands do.
 
+mod doctor;
 mod run;
 mod seed;
 mod serve;

@@ -8,7 +8,7 @@ use crate::{
     store::StoreError,
 };
 
-use super::{seed, serve, terminal};
+use super::{doctor, seed, serve, terminal};
 
 /// Runs the command.
 ///
@@ -18,6 +18,7 @@ pub async fn run(cli: Cli) -> ExitCode {
     let ended = match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::serve().await,
         Command::Seed { from } => seed::seed(&from).await.map(|()| ExitCode::SUCCESS),
+        Command::Doctor { purge_spool } => doctor::doctor(purge_spool),
         Command::Version => {
             terminal::print(concat!("recipe-api ", env!("CARGO_PKG_VERSION")));
             Ok(ExitCode::SUCCESS)

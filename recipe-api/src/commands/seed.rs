@@ -37,7 +37,7 @@ pub(super) async fn seed(folder: &Path) -> Result<(), Failure> {
             folder.display()
         )));
     }
-    let _telemetry = telemetry::for_command()?;
+    let _telemetry = telemetry::for_command(&config)?;
     let store = Store::open(&config.data_dir).await?;
     let summary = load(&store, &files).await;
     store.close().await;

@@ -12,7 +12,7 @@ use super::{run::Failure, terminal};
 /// Serves until the process is asked to stop.
 pub(super) async fn serve() -> Result<ExitCode, Failure> {
     let config = Config::from_env(&Env::process())?;
-    let telemetry = telemetry::for_service()?;
+    let telemetry = telemetry::for_service(&config)?;
     let (handle, on) = (telemetry.handle(), telemetry.describe());
     // Before the database is opened: who stops the service while it starts gets a clean end too.
     let server = Server::new(telemetry).shutdown_on_signals();
