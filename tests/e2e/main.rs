@@ -24,5 +24,6 @@ mod refusals;
 mod secure;
 mod settings;
 mod shutdown;
+mod spool;
 mod steps;
 mod unwelcome;
