@@ -43,6 +43,19 @@ impl CaptureLayer {
         &self.pipeline
     }
 
+    /// Hands a span on that ends now, unless it has ended before.
+    pub(super) fn end(&self, span: &Span) {
+        let mut state = span.state();
+        if std::mem::replace(&mut state.has_ended, true) {
+            return;
+        }
+        if state.context.is_sampled() || state.member.is_some() {
+            let record = SpanRecord::of(span, &state, &self.pipeline.clock);
+            let member = state.member.as_ref();
+            with_scratch(|scratch| self.pipeline.span(&record, member, &mut scratch.outputs));
+        }
+    }
+
     /// What a new span continues, and its place in a trace.
     fn place<S>(
         &self,
@@ -276,14 +289,8 @@ where
     }
 
     fn on_close(&self, id: Id, cx: Context<'_, S>) {
-        let Some(span) = span_of(&cx, &id) else {
-            return;
-        };
-        let state = span.state();
-        if state.context.is_sampled() || state.member.is_some() {
-            let record = SpanRecord::of(&span, &state, &self.pipeline.clock);
-            let member = state.member.as_ref();
-            with_scratch(|scratch| self.pipeline.span(&record, member, &mut scratch.outputs));
+        if let Some(span) = span_of(&cx, &id) {
+            self.end(&span);
         }
     }
 }

@@ -35,6 +35,8 @@ pub(crate) struct State {
     pub(crate) member: Option<TraceMember>,
     /// An event of level ERROR was recorded in this span, or a panic went through it.
     saw_error: bool,
+    /// It was handed on, though others may still be open inside it.
+    pub(super) has_ended: bool,
     /// What `opentelemetry::Context::current()` is while the span is entered, and whether it says
     /// that the trace is sampled.
     active: Option<(opentelemetry::Context, bool)>,
@@ -78,6 +80,7 @@ impl Span {
                 links: Vec::new(),
                 member,
                 saw_error: false,
+                has_ended: false,
                 active: None,
             }),
         }

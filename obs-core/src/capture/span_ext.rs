@@ -69,6 +69,23 @@ pub trait SpanExt {
     /// ```
     fn end_latency(&self);
 
+    /// Ends the span now, as far as it is exported; without this, a span ends when the last handle
+    /// to it is gone and the last span inside it has ended.
+    ///
+    /// For roots that leave work behind: a task that was spawned inside a request belongs to its
+    /// trace, and does not make the request longer.
+    ///
+    /// # Examples
+    /// ```
+    /// use obs_core::SpanExt;
+    ///
+    /// let request = tracing::info_span!("request");
+    /// let rest = request.in_scope(|| tracing::info_span!("send mail"));
+    /// request.end();
+    /// rest.in_scope(|| tracing::info!("sent"));
+    /// ```
+    fn end(&self);
+
     /// Says that the local trace of this span is never slow, however long it takes: for streams,
     /// subscriptions and waiting.
     ///
@@ -117,6 +134,10 @@ impl SpanExt for tracing::Span {
 
     fn end_latency(&self) {
         on_trace(self, LocalTrace::end_latency);
+    }
+
+    fn end(&self) {
+        on_span(self, |layer, span| layer.end(span));
     }
 
     fn exempt_from_slow(&self) {

@@ -221,6 +221,8 @@ impl Exchange {
                 seconds,
             },
         );
+        // A task that was spawned inside does not make the request longer.
+        self.span.end();
     }
 
     fn outcome(&self, ending: Ending) -> Outcome<'_> {

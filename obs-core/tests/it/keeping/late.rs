@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
+use obs_core::SpanExt as _;
 use tracing::Instrument as _;
 use tracing::instrument::WithSubscriber as _;
 
@@ -153,4 +154,26 @@ fn spans_of_one_trace_may_end_on_many_threads_at_once() {
     assert_eq!(ids.len(), spans.len());
     let report = report(&t);
     assert_eq!((report.forgotten_spans, report.held_bytes), (0, 0));
+}
+
+#[test]
+fn a_root_ends_when_it_is_told_to_and_not_with_its_last_task() {
+    let (t, clock) = refusing(&[("OTEL_TRACES_SAMPLER_ARG", "1")]);
+    t.run_sync(|| {
+        let root = tracing::info_span!("root");
+        let task = root.in_scope(|| tracing::info_span!("task"));
+        clock.advance(SECOND / 2);
+        root.end();
+        root.end();
+        drop(root);
+        clock.advance(SECOND / 4);
+        task.in_scope(|| tracing::error!("boom"));
+    });
+    let spans = t.spans();
+    assert_eq!(spans.len(), 2);
+    let root = spans.one("root");
+    root.has("sampling.reason", "error");
+    let took = |span: obs_core::testing::Span| span.end_time_unix_nano - span.start_time_unix_nano;
+    assert_eq!(took(root.child("task")), 750_000_000);
+    assert_eq!(took(root), 500_000_000);
 }
