@@ -130,6 +130,7 @@ fn requests_are_answered_while_the_backend_hangs_and_memory_is_full() {
     let service = Setup::new()
         .sends_to(&receiver)
         .var("OBS_QUEUE_SIZE", "64k")
+        .var("OBS_SPOOL_DIR", "off")
         .start();
     receiver.wait_until(|receiver| !receiver.requests().is_empty());
     for _ in 0..400 {
@@ -156,6 +157,8 @@ fn a_service_under_load_ends_in_time_and_says_what_the_backend_did_not_get() {
     let service = Setup::new()
         .sends_to(&receiver)
         .var("SHUTDOWN_TIMEOUT", "3s")
+        // With a spool there would be nothing to say.
+        .var("OBS_SPOOL_DIR", "off")
         .start();
     let address = service.address();
     let is_over = AtomicBool::new(false);
