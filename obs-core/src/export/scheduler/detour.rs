@@ -137,7 +137,12 @@ impl Scheduler {
         for told in detour.shelf.heard() {
             match told {
                 Told::Stored(ticket) => self.stored(ticket),
-                Told::NotStored(ticket) => self.not_stored(ticket),
+                Told::NotStored(ticket) => {
+                    self.not_stored(ticket);
+                    self.forget_copy(ticket);
+                }
+                // The copy that there is not is remembered, so that none is tried again.
+                Told::TooLarge(ticket) => self.not_stored(ticket),
                 Told::Leased {
                     ticket,
                     mut batch,
@@ -203,6 +208,7 @@ impl Scheduler {
         }
     }
 
+    /// What was to leave memory stays there.
     fn not_stored(&mut self, ticket: Ticket) {
         let Some(detour) = &mut self.detour else {
             return;
@@ -210,12 +216,11 @@ impl Scheduler {
         if let Some(batch) = detour.storing.remove(&ticket) {
             let parts = self.sender.sendable(batch).into_iter().map(Attempt::new);
             self.again.extend(parts);
-            return;
         }
-        if detour.shelf.is_open() {
-            // It was not the disk: this batch is too large for the spool, and stays so.
-            return;
-        }
+    }
+
+    /// There was no room for a copy, or the disk failed: another is made when it can be.
+    fn forget_copy(&mut self, ticket: Ticket) {
         let under_way = self.under_way.values_mut().map(|(attempt, _)| attempt);
         let aside = self.aside.iter_mut().map(|(_, attempt)| attempt);
         for attempt in under_way.chain(&mut self.again).chain(aside) {

@@ -245,7 +245,8 @@ impl Mailbox {
         }
         let told = match stored {
             Stored::Yes => Told::Stored(ticket),
-            Stored::Failed | Stored::Refused | Stored::NotTried => Told::NotStored(ticket),
+            Stored::Refused => Told::TooLarge(ticket),
+            Stored::Failed | Stored::NotTried => Told::NotStored(ticket),
         };
         state.answer_store(shelf, told);
         drop(state);

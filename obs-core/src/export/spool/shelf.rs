@@ -46,8 +46,10 @@ impl Body {
 pub(in crate::export) enum Told {
     /// The body is in a file, and still with who handed it over: see [`Shelf::release`].
     Stored(Ticket),
-    /// The body is not on disk; whoever handed it over keeps it.
+    /// The body is not on disk; whoever handed it over keeps it, and may hand it over again.
     NotStored(Ticket),
+    /// The body is not on disk and never will be: it is larger than the spool can take.
+    TooLarge(Ticket),
     /// A record to send.
     Leased {
         ticket: Ticket,
@@ -87,8 +89,8 @@ impl Shelf {
         self.mailbox.is_open()
     }
 
-    /// Hands over the body of a request. The answer is [`Told::Stored`] or [`Told::NotStored`], in
-    /// the order of the calls. Never waits.
+    /// Hands over the body of a request. The answer is [`Told::Stored`], [`Told::NotStored`]
+    /// or [`Told::TooLarge`], in the order of the calls. Never waits.
     pub(in crate::export) fn store(&self, body: Body) -> Ticket {
         self.mailbox.store(self.index, body)
     }

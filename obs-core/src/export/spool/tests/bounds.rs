@@ -82,7 +82,8 @@ fn what_comes_over_is_within_the_bound() {
 fn a_body_that_never_fits_is_refused_and_others_are_not() {
     let dir = Dir::new();
     let running = Running::start_as(dir.path(), small());
-    assert!(running.try_store(body(&[&noise(4 << 20)])).is_err());
+    let ticket = running.shelf.store(body(&[&noise(4 << 20)]));
+    assert!(matches!(running.next(), Told::TooLarge(refused) if refused == ticket));
     assert!(running.shelf.is_open());
     running.leave("small");
     assert_eq!(running.send_all(), ["small"]);
