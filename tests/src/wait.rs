@@ -12,16 +12,27 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 ///
 /// # Panics
 /// If that takes longer than [`PATIENCE`]; `what` says what was waited for.
-pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub fn until<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    until_or(what, look, String::new)
+}
+
+/// As [`until`]; who waits in vain is told how it stands.
+///
+/// # Panics
+/// As [`until`].
+pub fn until_or<T>(
+    what: &str,
+    mut look: impl FnMut() -> Option<T>,
+    stands: impl FnOnce() -> String,
+) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(
-            Instant::now() < deadline,
-            "waited {PATIENCE:?} in vain: {what}"
-        );
+        if Instant::now() >= deadline {
+            panic!("waited {PATIENCE:?} in vain: {what} {}", stands());
+        }
         thread::sleep(BETWEEN_LOOKS);
     }
 }

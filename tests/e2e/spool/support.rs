@@ -1,5 +1,7 @@
 //! Emitters with a spool, and waiting for what they keep there.
 
+use std::cell::RefCell;
+
 use obs_core::testing::Receiver;
 use obs_tests::{
     emitter::{self, Account, Accounts, Emitter},
@@ -31,10 +33,12 @@ pub(super) fn emit(emitter: &mut Emitter, count: u64) {
 
 /// Waits until so many log records and so many spans are on disk.
 pub(super) fn until_on_disk(spool: &SpoolFolder, count: u64) {
-    wait::until(&format!("{count} of each are on disk"), || {
-        let counts = SIGNALS.map(|signal| spool.records(signal));
-        counts.iter().all(|found| *found == count).then_some(())
-    });
+    let counts = || SIGNALS.map(|signal| spool.records(signal));
+    wait::until_or(
+        &format!("{count} of each are on disk"),
+        || (counts() == [count; 2]).then_some(()),
+        || format!("{:?}", counts()),
+    );
 }
 
 /// Waits until nothing of what was found or recorded is left.
@@ -50,11 +54,17 @@ pub(super) fn until(
     what: &str,
     is_so: impl Fn(&Account) -> bool,
 ) -> Accounts {
-    wait::until(what, || {
-        let status = emitter.status();
-        let both = SIGNALS.iter().all(|signal| is_so(&status.of(signal)));
-        both.then_some(status)
-    })
+    let last = RefCell::default();
+    wait::until_or(
+        what,
+        || {
+            let status = emitter.status();
+            let both = SIGNALS.iter().all(|signal| is_so(&status.of(signal)));
+            *last.borrow_mut() = Some(status.clone());
+            both.then_some(status)
+        },
+        || format!("{:#?}", last.borrow()),
+    )
 }
 
 /// Waits until a program warns with such words, and returns the whole warning.

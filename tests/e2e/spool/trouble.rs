@@ -55,9 +55,17 @@ fn a_full_disk_leaves_records_in_memory_until_there_is_room() {
     assert!(full.queued + full.in_flight > 0, "{full:?}");
 
     emitter.set_limit("fsize=unlimited:");
-    wait::until("what is in memory goes to disk", || {
-        (spool.records("traces") == 5_000).then_some(())
-    });
+    wait::until_or(
+        "what is in memory goes to disk",
+        || (spool.records("traces") == 5_000).then_some(()),
+        || {
+            format!(
+                "{} {:?}",
+                spool.records("traces"),
+                emitter.account("traces")
+            )
+        },
+    );
     receiver.listen();
     until_sent_spans(&mut emitter, 5_000);
     Tally::of_spans(&receiver).assert_each_once(5_000);
