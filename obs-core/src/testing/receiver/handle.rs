@@ -172,8 +172,8 @@ impl Receiver {
         self.shared.lock().requests.clone()
     }
 
-    /// Every request that was answered or not taken since this was last called; forgets them. What
-    /// runs for long would fill memory otherwise.
+    /// Every request that was answered, taken or turned away since this was last called; forgets
+    /// them, so that what runs for long does not fill memory.
     #[must_use]
     pub fn take_settled(&self) -> Vec<Arc<ReceivedRequest>> {
         let requests = &mut self.shared.lock().requests;

@@ -108,6 +108,36 @@ fn what_is_sent_to_a_stalled_receiver_is_read_later() {
 }
 
 #[test]
+fn what_was_looked_at_can_be_forgotten_and_what_has_no_answer_stays() {
+    let receiver = Receiver::start();
+    let mut answered = Client::connect(&receiver).unwrap();
+    answered.send(&[1]).unwrap();
+    assert_eq!(answered.status_line(), "HTTP/1.1 200 OK");
+    receiver.hold();
+    let mut waiting = Client::connect(&receiver).unwrap();
+    waiting.send(&[2]).unwrap();
+    receiver.wait_until(|receiver| receiver.requests().len() == 2);
+    let settled = receiver.take_settled();
+    assert!(settled.len() == 1 && settled[0].is_taken());
+    assert_eq!(receiver.log_count(), 0, "nothing that is kept was taken");
+    receiver.release();
+    assert_eq!(waiting.status_line(), "HTTP/1.1 200 OK");
+    assert_eq!(receiver.log_batches("id"), [[2]]);
+}
+
+#[test]
+fn answers_can_take_their_time() {
+    let receiver = Receiver::start();
+    let delay = Duration::from_millis(30);
+    receiver.answer_after(delay);
+    let mut client = Client::connect(&receiver).unwrap();
+    let begin = std::time::Instant::now();
+    client.send(&[1]).unwrap();
+    assert_eq!(client.status_line(), "HTTP/1.1 200 OK");
+    assert!(begin.elapsed() >= delay);
+}
+
+#[test]
 fn a_reset_may_come_after_the_request_was_taken_or_before() {
     let receiver = Receiver::start();
     for (reply, taken) in [(Reply::ResetUntaken, 0), (Reply::ResetTaken, 1)] {
