@@ -18,6 +18,8 @@ pub(super) struct DiskCopy {
     is_stored: AtomicBool,
     /// A part of it is left to the disk.
     is_wanted: AtomicBool,
+    /// The server may have a part that is left to the disk.
+    may_have_arrived: AtomicBool,
     is_over: bool,
 }
 
@@ -39,6 +41,7 @@ impl DiskCopy {
             own,
             is_stored: AtomicBool::new(is_stored),
             is_wanted: AtomicBool::new(false),
+            may_have_arrived: AtomicBool::new(false),
             is_over: false,
         }
     }
@@ -59,9 +62,16 @@ impl DiskCopy {
         self.is_stored.store(true, Ordering::Relaxed);
     }
 
+    /// Notes that a part of it is about to be sent.
+    pub(super) fn sending(&self) {
+        self.shelf.sending(self.ticket);
+    }
+
     /// Leaves a part to the disk.
-    pub(super) fn keep(self: Arc<Self>) {
+    pub(super) fn keep(self: Arc<Self>, may_have_arrived: bool) {
         self.is_wanted.store(true, Ordering::Relaxed);
+        self.may_have_arrived
+            .fetch_or(may_have_arrived, Ordering::Relaxed);
     }
 
     /// Notes that a part needs the copy no more; with the last one it is deleted.
@@ -79,7 +89,8 @@ impl Drop for DiskCopy {
         if self.is_over {
             self.shelf.done(self.ticket);
         } else {
-            self.shelf.release(self.ticket);
+            let may_have_arrived = *self.may_have_arrived.get_mut();
+            self.shelf.release(self.ticket, may_have_arrived);
         }
     }
 }

@@ -188,7 +188,7 @@ impl Scheduler {
         if let Some(batch) = detour.storing.remove(&ticket) {
             let spooled = Outcome::Spooled { own: true };
             self.sender.queue.settle(batch, spooled);
-            detour.shelf.release(ticket);
+            detour.shelf.release(ticket, false);
             return;
         }
         for (attempt, request) in self.under_way.values() {
@@ -235,7 +235,7 @@ impl Scheduler {
         let Some(detour) = &self.detour else { return };
         let aside = self.aside.iter_mut().map(|(_, attempt)| attempt);
         for attempt in self.again.iter_mut().chain(aside) {
-            if attempt.copy.is_none() {
+            if attempt.copy.is_none() && detour.shelf.is_open() {
                 let body = self.sender.body(&attempt.batch, attempt.may_have_arrived);
                 let ticket = detour.shelf.store(body);
                 attempt.copy = Some(DiskCopy::begun(&detour.shelf, ticket));
@@ -254,7 +254,9 @@ impl Scheduler {
             .collect();
         let Some(detour) = &self.detour else { return };
         for id in late {
-            if let Some((attempt, _)) = self.under_way.get_mut(&id) {
+            if let Some((attempt, _)) = self.under_way.get_mut(&id)
+                && detour.shelf.is_open()
+            {
                 let body = self.sender.body(&attempt.batch, true);
                 let ticket = detour.shelf.store(body);
                 attempt.copy = Some(DiskCopy::begun(&detour.shelf, ticket));
@@ -267,7 +269,8 @@ impl Scheduler {
         let must_store = self.must_store();
         let sender = Arc::clone(&self.sender);
         let is_due = || sender.queue.due_in(STORED_WITHIN) == Some(Duration::ZERO);
-        while self.has_room_to_store()
+        while sender.stores()
+            && self.has_room_to_store()
             && ((must_store && is_due()) || sender.queue.is_crowded())
             && let Some(batch) = sender.queue.take(MAX_BATCH_BYTES)
             && let Some(detour) = &mut self.detour

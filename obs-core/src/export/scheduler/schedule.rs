@@ -275,6 +275,9 @@ impl Scheduler {
         attempt.sent_at = Instant::now();
         attempt.begun.get_or_insert(attempt.sent_at);
         let items = attempt.batch.items;
+        if let Some(copy) = &attempt.copy {
+            copy.sending();
+        }
         let payload = self.sender.payload(&attempt.batch);
         attempt.sent = payload.sent();
         let (again, sent) = (attempt.may_have_arrived, Arc::clone(&attempt.sent));
@@ -533,7 +536,7 @@ impl Scheduler {
         }
         self.sender.queue.settle(attempt.batch, outcome);
         match attempt.copy {
-            Some(copy) if is_left => copy.keep(),
+            Some(copy) if is_left => copy.keep(attempt.may_have_arrived),
             Some(copy) => copy.settle(),
             None => {}
         }

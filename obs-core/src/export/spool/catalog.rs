@@ -161,6 +161,14 @@ impl Catalog {
         }
     }
 
+    /// Notes whether the server may have a record.
+    pub(super) fn set_arrived(&mut self, place: Place, may_have_arrived: bool) {
+        let segment = self.segments.get_mut(&place.segment);
+        if let Some(entry) = segment.and_then(|held| held.entries.get_mut(place.entry)) {
+            entry.may_have_arrived = may_have_arrived;
+        }
+    }
+
     /// How many records of a shelf nobody has.
     pub(super) fn waiting(&self, shelf: usize) -> u64 {
         self.waiting.get(shelf).copied().unwrap_or(0)

@@ -3,12 +3,13 @@
 //! ```text
 //! header, twice   magic, version, signal, length of the destination, marker, destination, checksum
 //! record, often   marker, length, items, time of the oldest, flags, checksum of the payload,
-//!                 checksum of all that, state; then the payload: a request body in gzip
+//!                 checksum of all that, two states; then the payload: a request body in gzip
 //! ```
 //!
 //! Numbers are little-endian, checksums are CRC-32. The marker is random for each file, so that no
-//! payload can hold something that is taken for a record. The state is one byte outside of the
-//! checksums, written over in place: what was sent can be noted on a disk that is full.
+//! payload can hold something that is taken for a record. The states are a byte each, outside of the
+//! checksums and written over in place, so that they can be noted on a disk that is full: whether
+//! the record was sent since it was written, and whether it is settled.
 
 use flate2::Crc;
 
@@ -116,15 +117,19 @@ pub(super) struct RecordHeader {
     pub(super) may_have_arrived: bool,
     /// Of the payload.
     pub(super) checksum: u32,
+    /// Whether it was sent since it was written.
+    pub(super) was_sent: bool,
     pub(super) is_done: bool,
 }
 
 impl RecordHeader {
-    pub(super) const LEN: usize = 34;
-    /// Where the state stands.
-    pub(super) const STATE_AT: u64 = 33;
-    /// The state of a record that is settled: no bit is as in [`PENDING`].
-    pub(super) const DONE: u8 = 0xff;
+    pub(super) const LEN: usize = 35;
+    /// Where stands whether it was sent.
+    pub(super) const SENT_AT: u64 = 33;
+    /// Where stands whether it is settled.
+    pub(super) const DONE_AT: u64 = 34;
+    /// What stands there if it is so: no bit is as in [`NO`].
+    pub(super) const YES: u8 = 0xff;
 
     pub(super) fn encode(&self, marker: Marker) -> [u8; Self::LEN] {
         let mut bytes = Vec::with_capacity(Self::LEN);
@@ -135,7 +140,9 @@ impl RecordHeader {
         bytes.push(u8::from(self.may_have_arrived));
         bytes.extend_from_slice(&self.checksum.to_le_bytes());
         bytes.extend_from_slice(&checksum(&bytes).to_le_bytes());
-        bytes.push(if self.is_done { Self::DONE } else { PENDING });
+        for state in [self.was_sent, self.is_done] {
+            bytes.push(if state { Self::YES } else { NO });
+        }
         let mut header = [0; Self::LEN];
         header.copy_from_slice(&bytes);
         header
@@ -151,15 +158,20 @@ impl RecordHeader {
             oldest_unix_nanos: u64::from_le_bytes(fields.take()?),
             may_have_arrived: fields.take::<1>()? != [0],
             checksum: u32::from_le_bytes(fields.take()?),
+            was_sent: false,
             is_done: false,
         };
-        let summed = bytes.get(..Self::LEN - SUM_LEN - 1)?;
+        let summed = bytes.get(..Self::LEN - SUM_LEN - STATES)?;
         let is_sound =
             read_marker == marker && fields.take() == Some(checksum(summed).to_le_bytes());
-        let [state] = fields.take()?;
         // A flipped bit must neither lose what waits nor repeat what was sent.
-        let is_done = state.count_ones() > PENDING.count_ones() + u8::BITS / 2;
-        is_sound.then_some(Self { is_done, ..header })
+        let states: [u8; STATES] = fields.take()?;
+        let [was_sent, is_done] = states.map(|state| state.count_ones() > u8::BITS / 2);
+        is_sound.then_some(Self {
+            was_sent,
+            is_done,
+            ..header
+        })
     }
 }
 
@@ -186,8 +198,9 @@ const VERSION: u8 = 1;
 const FIXED_LEN: usize = 24;
 const SUM_LEN: usize = 4;
 const MAX_DESTINATION: usize = 4 * 1024;
-/// The state of a record that waits.
-const PENDING: u8 = 0;
+/// Bytes that are written in place.
+const STATES: usize = 2;
+const NO: u8 = 0;
 
 #[cfg(test)]
 mod tests {
@@ -246,20 +259,25 @@ mod tests {
             oldest_unix_nanos: 1_700_000_000_000_000_000,
             may_have_arrived: true,
             checksum: 0xdead_beef,
+            was_sent: false,
             is_done: false,
+        };
+        let sent = RecordHeader {
+            was_sent: true,
+            ..record
         };
         let done = RecordHeader {
             is_done: true,
-            ..record
+            ..sent
         };
-        for record in [record, done] {
+        for record in [record, sent, done] {
             let bytes = record.encode(marker);
             assert_eq!(RecordHeader::parse(&bytes, marker), Some(record));
             assert_eq!(RecordHeader::parse(&bytes, *b"\x01marker\x00"), None);
             for bit in 0..8 * bytes.len() {
                 let mut flipped = bytes;
                 flipped[bit / 8] ^= 1 << (bit % 8);
-                let expected = (bit / 8 == RecordHeader::LEN - 1).then_some(record);
+                let expected = (bit / 8 >= RecordHeader::LEN - STATES).then_some(record);
                 assert_eq!(RecordHeader::parse(&flipped, marker), expected, "{bit}");
             }
         }

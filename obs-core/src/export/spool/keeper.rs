@@ -132,7 +132,11 @@ impl Keeper {
                     self.settle(&[lease.place]);
                 }
             }
-            Command::Release(ticket) => self.release(ticket),
+            Command::Sending(ticket) => self.note_sending(ticket),
+            Command::Release {
+                ticket,
+                may_have_arrived,
+            } => self.release(ticket, may_have_arrived),
             Command::Close => {
                 self.close();
                 return false;
@@ -188,10 +192,22 @@ impl Keeper {
         self.mailbox.answer_store(shelf, ticket, stored);
     }
 
-    fn release(&mut self, ticket: Ticket) {
+    fn note_sending(&self, ticket: Ticket) {
+        let place = self.leased.get(&ticket).map(|lease| lease.place);
+        let Some((segment, entry)) = place.and_then(|place| self.catalog.record(place)) else {
+            return;
+        };
+        // Without the note a record that is doubled is not counted as such; it is sent all the same.
+        if let Err(error) = segment.file.mark_sent(&*self.disk, entry.offset) {
+            self.notices.not_settled(segment.file.path(), &error);
+        }
+    }
+
+    fn release(&mut self, ticket: Ticket, may_have_arrived: bool) {
         let Some(lease) = self.leased.remove(&ticket) else {
             return;
         };
+        self.catalog.set_arrived(lease.place, may_have_arrived);
         if self.catalog.segment(lease.place.segment).is_some() {
             self.catalog.set(lease.place, State::Waiting);
         } else {
@@ -232,6 +248,7 @@ impl Keeper {
     fn load(&mut self, shelf: usize, place: Place) -> Result<Told, Unusable> {
         let (segment, entry) = self.catalog.record(place).ok_or(Unusable::Corrupt)?;
         let (is_own, items) = (segment.is_own, entry.items);
+        let may_have_arrived = entry.may_have_arrived;
         let read = segment.file.read(&*self.disk, entry.offset, entry.length);
         let record = read.map_err(Unusable::Disk)?.ok_or(Unusable::Corrupt)?;
         let now = crate::clock::unix_nanos();
@@ -253,7 +270,7 @@ impl Keeper {
         Ok(Told::Leased {
             ticket,
             batch,
-            may_have_arrived: record.header.may_have_arrived,
+            may_have_arrived,
             own: is_own,
         })
     }

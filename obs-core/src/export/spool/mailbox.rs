@@ -67,7 +67,11 @@ pub(super) enum Command {
         shelf: usize,
     },
     Done(Ticket),
-    Release(Ticket),
+    Sending(Ticket),
+    Release {
+        ticket: Ticket,
+        may_have_arrived: bool,
+    },
     Close,
     /// Look around now, and say when that is done.
     #[cfg(test)]

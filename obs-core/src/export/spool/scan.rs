@@ -26,6 +26,8 @@ pub(super) struct Entry {
     /// Of its payload.
     pub(super) length: u32,
     pub(super) items: u32,
+    /// Whether the server may have it: an earlier process sent it, or this one did.
+    pub(super) may_have_arrived: bool,
     pub(super) state: State,
 }
 
@@ -113,6 +115,7 @@ impl<'f> Scanner<'f> {
                 offset: u32::try_from(at).map_err(io::Error::other)?,
                 length: header.length,
                 items: header.items,
+                may_have_arrived: header.may_have_arrived || header.was_sent,
                 state: match header.is_done {
                     true => State::Done,
                     false => State::Waiting,

@@ -170,10 +170,23 @@ impl SegmentFile {
         disk: &dyn Disk,
         offsets: impl IntoIterator<Item = u32>,
     ) -> io::Result<()> {
+        self.mark(disk, offsets, RecordHeader::DONE_AT)
+    }
+
+    /// Notes in the file that a record is being sent, so that a later process knows.
+    pub(super) fn mark_sent(&self, disk: &dyn Disk, offset: u32) -> io::Result<()> {
+        self.mark(disk, [offset], RecordHeader::SENT_AT)
+    }
+
+    fn mark(
+        &self,
+        disk: &dyn Disk,
+        offsets: impl IntoIterator<Item = u32>,
+        at: u64,
+    ) -> io::Result<()> {
         let file = self.opened(Access::Write)?;
         for offset in offsets {
-            let state = u64::from(offset) + RecordHeader::STATE_AT;
-            disk.write_at(&file, &[RecordHeader::DONE], state)?;
+            disk.write_at(&file, &[RecordHeader::YES], u64::from(offset) + at)?;
         }
         Ok(())
     }

@@ -111,10 +111,19 @@ impl Shelf {
         self.mailbox.send(Command::Done(ticket));
     }
 
+    /// What was stored or leased under this ticket is about to be sent: if this process ends before
+    /// it is settled, the next one knows that the server may have it.
+    pub(in crate::export) fn sending(&self, ticket: Ticket) {
+        self.mailbox.send(Command::Sending(ticket));
+    }
+
     /// Gives back what was stored or leased under this ticket: it may be leased again, under
     /// another ticket. Valid before [`Told::Stored`] came as well.
-    pub(in crate::export) fn release(&self, ticket: Ticket) {
-        self.mailbox.send(Command::Release(ticket));
+    pub(in crate::export) fn release(&self, ticket: Ticket, may_have_arrived: bool) {
+        self.mailbox.send(Command::Release {
+            ticket,
+            may_have_arrived,
+        });
     }
 
     /// What was told since the last call.

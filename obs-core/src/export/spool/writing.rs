@@ -50,6 +50,7 @@ impl Keeper {
             oldest_unix_nanos: body.oldest_unix_nanos,
             may_have_arrived: body.may_have_arrived,
             checksum: checksum(payload),
+            was_sent: false,
             is_done: false,
         };
         self.ensure_home()?;
@@ -90,6 +91,7 @@ impl Keeper {
             offset,
             length: header.length,
             items: header.items,
+            may_have_arrived: header.may_have_arrived,
             state: State::Leased,
         };
         let place = self.catalog.push(key, entry);

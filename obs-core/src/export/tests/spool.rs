@@ -88,7 +88,10 @@ fn assert_each_once(receiver: &Receiver, numbers: std::ops::Range<u32>) {
 
 /// How many records the files hold that wait to be sent.
 fn on_disk(folder: &Folder) -> u64 {
-    let inspection = crate::spool::inspect(&folder.0).unwrap();
+    // The folder is not made before the spool's thread begins.
+    let Ok(inspection) = crate::spool::inspect(&folder.0) else {
+        return 0;
+    };
     let contents = inspection
         .folders
         .iter()
@@ -269,6 +272,100 @@ fn a_disk_that_cannot_be_used_leaves_everything_in_memory() {
     let told = reports.messages().join("\n");
     assert!(told.contains(below.path()), "{told}");
     assert!(account(&exporter.shutdown(LONG), "logs").is_complete());
+}
+
+#[test]
+fn a_disk_that_comes_back_gets_everything() {
+    let (folder, receiver) = (Folder::new(), Receiver::start());
+    std::fs::create_dir_all(&folder.0).unwrap();
+    let file = folder.0.join("file");
+    std::fs::write(&file, "").unwrap();
+    let below = Folder(file.join("spool"));
+    let (exporter, _reports) = spooling(&below, &receiver);
+    receiver.refuse();
+    for batch in 0..6 {
+        (0..10).for_each(|number| log(&exporter, &(batch * 10 + number).to_string()));
+        assert!(!exporter.flush(Duration::from_millis(60)));
+    }
+    std::fs::remove_file(&file).unwrap();
+    wait_until(&exporter, |_| on_disk(&below) == 60);
+    drop(exporter);
+    receiver.listen();
+    let (next, _reports) = spooling(&below, &receiver);
+    receiver.wait_until(|receiver| receiver.log_count() == 60);
+    assert_each_once(&receiver, 0..60);
+    assert!(account(&next.shutdown(LONG), "logs").is_complete());
+}
+
+#[test]
+fn all_of_both_signals_is_on_disk_soon_however_fast_they_come() {
+    const EACH: u64 = 4_000;
+    let (folder, receiver) = (Folder::new(), Receiver::start());
+    let endpoint = receiver.endpoint();
+    let pairs = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &*endpoint),
+        ("OTEL_METRICS_EXPORTER", "none"),
+        ("OBS_SPOOL_DIR", folder.path()),
+        ("OBS_QUEUE_SIZE", "8m"),
+    ];
+    let (exporter, _reports) = start(&pairs, Duration::from_secs(3_600));
+    receiver.refuse();
+    let text = "so it goes ".repeat(90);
+    let has_room = |signal| account(&exporter.status(), signal).held_bytes < 6 << 20;
+    std::thread::scope(|scope| {
+        for signal in ["logs", "traces"] {
+            let (exporter, text) = (&exporter, &text);
+            scope.spawn(move || {
+                for number in 0..EACH {
+                    while number % 100 == 0 && !has_room(signal) {
+                        std::thread::yield_now();
+                    }
+                    match signal {
+                        "logs" => log(exporter, &format!("{number} {text}")),
+                        _ => exporter.span("kitchen", Priority::Info, &super::support::span(text)),
+                    }
+                }
+            });
+        }
+    });
+    // Every batch has its turn, also those that found the way to the disk full.
+    wait_until(&exporter, |_| on_disk(&folder) == 2 * EACH);
+    receiver.listen();
+    assert!(exporter.flush(LONG));
+    let reports = exporter.shutdown(LONG);
+    assert_eq!(account(&reports, "logs").exported, EACH);
+    assert_eq!(account(&reports, "traces").exported, EACH);
+    assert!(reports.iter().all(SignalReport::is_lossless));
+}
+
+#[test]
+fn what_was_sent_again_from_disk_by_the_next_process_is_counted() {
+    let (folder, receiver) = (Folder::new(), Receiver::start());
+    let (exporter, _reports) = spooling(&folder, &receiver);
+    receiver.refuse();
+    log_all(&exporter, 0..MANY);
+    wait_until(&exporter, |report| {
+        report.spooled > 1_000 && report.queued == 0
+    });
+    receiver.hold();
+    receiver.listen();
+    // The server has a whole request; the process ends before it hears of it.
+    receiver.wait_until(|receiver| !receiver.requests().is_empty());
+    drop(exporter);
+    receiver.release();
+    let (next, _reports) = spooling(&folder, &receiver);
+    wait_until(&next, |report| {
+        report.recovered == u64::from(MANY) && report.exported == report.recovered
+    });
+    let taken = taken(&receiver);
+    assert_eq!(taken.len(), MANY as usize);
+    let doubled: u64 = taken.values().map(|times| *times as u64 - 1).sum();
+    let report = account(&next.shutdown(LONG), "logs");
+    assert!(
+        report.resent_unknown >= doubled,
+        "{doubled} twice: {report}"
+    );
+    assert!(report.resent_unknown > 0, "{report}");
 }
 
 #[test]

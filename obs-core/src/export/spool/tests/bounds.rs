@@ -106,10 +106,10 @@ fn what_is_too_old_is_dropped_and_counted() {
     let held = running.store(aged("held", 9));
     for (text, hours) in [("new", 0), ("old", 5), ("older", 8), ("less old", 3)] {
         let ticket = running.store(aged(text, hours));
-        running.shelf.release(ticket);
+        running.shelf.release(ticket, false);
     }
     assert_eq!(running.account().expired, 2);
-    running.shelf.release(held);
+    running.shelf.release(held, false);
     assert_eq!(running.send_all(), ["new", "less old"]);
     assert_eq!(
         running.account().expired,

@@ -23,7 +23,7 @@ fn what_is_stored_comes_back_as_it_was() {
     stored.may_have_arrived = true;
     let ticket = running.store(stored);
     assert!(running.lease().is_none(), "it is with who stored it");
-    running.shelf.release(ticket);
+    running.shelf.release(ticket, true);
     let leased = running.lease().unwrap();
     assert_eq!(leased.texts(), ["one", "two"]);
     assert!(leased.own && leased.may_have_arrived);
@@ -52,7 +52,7 @@ fn the_oldest_comes_first_and_what_is_given_back_comes_again() {
     assert!(running.shelf.has_waiting());
     let [first, second] = [(); 2].map(|()| running.lease().unwrap());
     assert_eq!([first.texts(), second.texts()], [["a"], ["b"]]);
-    running.shelf.release(first.ticket);
+    running.shelf.release(first.ticket, false);
     let again = running.lease().unwrap();
     assert_eq!(again.texts(), ["a"]);
     assert_ne!(again.ticket, first.ticket);
@@ -70,7 +70,7 @@ fn what_is_settled_before_it_is_stored_does_not_come_back() {
     let settled = running.shelf.store(body(&["settled"]));
     running.shelf.done(settled);
     let given_back = running.shelf.store(body(&["given back"]));
-    running.shelf.release(given_back);
+    running.shelf.release(given_back, false);
     assert!(matches!(running.next(), Told::Stored(ticket) if ticket == settled));
     assert!(matches!(running.next(), Told::Stored(ticket) if ticket == given_back));
     assert_eq!(running.send_all(), ["given back"]);
@@ -140,7 +140,7 @@ fn spans_come_back_beside_log_records() {
         pieces: vec![request_of(&span).encode_to_vec().into()],
         ..body(&["ignored"])
     });
-    shelves[0].release(ticket);
+    shelves[0].release(ticket, false);
     shelves[0].lease();
     shelves[1].lease();
     let hear = |shelf: usize, count: usize| {
@@ -184,7 +184,7 @@ fn stricter_rules_hold_for_what_was_stored_before() {
     let resource = entry.resource.as_mut().unwrap();
     resource.attributes.push(attribute("owner", "ROSEBUD-17"));
     let ticket = running.store(body_of(&stored, 1));
-    running.shelf.release(ticket);
+    running.shelf.release(ticket, false);
     running.sweep();
     running.kill();
     let redactor = Redactor::builder()

@@ -67,7 +67,7 @@ impl Model {
                     running.shelf.done(ticket);
                     self.pending.retain(|number| !held.contains(number));
                 } else {
-                    running.shelf.release(ticket);
+                    running.shelf.release(ticket, false);
                 }
             }
             _ => {}

@@ -261,7 +261,7 @@ impl Running {
     /// Stores a record, and leaves it there.
     pub(super) fn leave(&self, text: &str) {
         let ticket = self.store(body(&[text]));
-        self.shelf.release(ticket);
+        self.shelf.release(ticket, false);
     }
 
     pub(super) fn lease(&self) -> Option<Leased> {

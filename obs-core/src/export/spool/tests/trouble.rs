@@ -237,7 +237,7 @@ fn a_folder_that_was_taken_away_is_made_again() {
         1,
         "what is under way is not lost"
     );
-    running.shelf.release(given_back);
+    running.shelf.release(given_back, false);
     assert_eq!(running.account().corrupt, 1, "it was given back to nowhere");
     assert!(
         running
@@ -294,7 +294,7 @@ fn a_read_that_fails_is_tried_again_and_costs_one_record_at_last() {
     disk.0.store(2, Ordering::Relaxed);
     let one = lease_at_last();
     assert_eq!(one.texts(), ["one"], "two failures cost nothing");
-    running.shelf.release(one.ticket);
+    running.shelf.release(one.ticket, false);
     disk.0.store(3, Ordering::Relaxed);
     assert_eq!(lease_at_last().texts(), ["two"]);
     assert_eq!(running.account().corrupt, 1);
