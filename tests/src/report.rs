@@ -51,6 +51,7 @@ fn account(part: &str) -> Option<(String, Account)> {
             (None, _) => {}
         }
     }
+    account.accepted = account.accepted.checked_sub(account.recovered)?;
     Some((signal.rsplit(' ').next()?.to_owned(), account))
 }
 
@@ -67,7 +68,7 @@ mod tests {
             2 dropped (queue_full), 4 dropped (shutdown), 9 sent twice perhaps; took 1.2s";
         assert_reads(message);
         let message = "telemetry ended; the next start sends what is on disk: log lines: 7 written, \
-            0 lost; traces: 3 of 3 exported; logs: 5 of 12 exported, 2 recovered from disk, \
+            0 lost; traces: 3 of 3 exported; logs: 5 of 14 exported, 2 recovered from disk, \
             1 rejected by the server, 6 dropped (spool_full), 2 on disk; took 1.2s";
         assert_reads(message);
     }

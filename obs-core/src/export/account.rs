@@ -84,7 +84,9 @@ impl fmt::Display for SignalReport {
         write!(
             f,
             "{}: {} of {} exported",
-            self.signal, self.exported, self.accepted
+            self.signal,
+            self.exported,
+            self.accepted + self.recovered
         )?;
         let mut part = |count: u64, what: &str| match count {
             0 => Ok(()),
@@ -182,6 +184,13 @@ impl Ledger {
                 | Reason::Internal
         ) {
             self.untold += count;
+        }
+    }
+
+    /// Takes back what was counted as dropped and is here after all.
+    pub(super) fn undrop(&mut self, reason: Reason, count: u64) {
+        if let Some(total) = self.dropped.get_mut(reason as usize) {
+            *total = total.saturating_sub(count);
         }
     }
 

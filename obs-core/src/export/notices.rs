@@ -22,8 +22,8 @@ impl Sender {
                  service is not affected",
                 self.excerpt(&failure.cause),
                 self.remedy_of(failure),
-                if self.stores() {
-                    "on disk"
+                if self.shelf.is_some() {
+                    "in memory or on disk"
                 } else {
                     "in memory"
                 },

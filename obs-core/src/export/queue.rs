@@ -522,7 +522,11 @@ impl State {
     }
 
     fn unspool(&mut self, batch: &mut Batch, own: bool) {
-        self.leave_disk(batch.items as u64, own);
+        let items = batch.items as u64;
+        // What a failed sender held was counted as lost; its copy on disk was not.
+        self.ledger
+            .undrop(Reason::Internal, items.saturating_sub(self.ledger.spooled));
+        self.leave_disk(items, own);
         // A flush waits for what was recorded before it, wherever that has been since.
         let generation = if own { 0 } else { self.generations.current() };
         for segment in &mut batch.segments {

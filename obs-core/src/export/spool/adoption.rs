@@ -23,6 +23,8 @@ struct Haul {
     segments: Vec<(SegmentFile, Contents, usize)>,
     recovered: BTreeMap<usize, u64>,
     lost: Vec<(usize, u64, Reason)>,
+    /// Whether something stays there that is not for us.
+    is_shared: bool,
 }
 
 impl Haul {
@@ -75,7 +77,11 @@ impl Keeper {
         let taken: u64 = haul.segments.iter().map(items).sum();
         let was_killed = folder.end() == End::Unclean;
         self.notices.took_over(&folder.name(), taken, was_killed);
-        if was_killed && let Err(error) = folder.say_ended() {
+        // Whoever takes over the rest should hear of it, too.
+        if was_killed
+            && !haul.is_shared
+            && let Err(error) = folder.say_ended()
+        {
             self.notices.not_settled(folder.path(), &error);
         }
         let key = self.hold(folder);
@@ -151,6 +157,7 @@ impl Keeper {
                 self.discard(file.path(), file.remove());
             }
             None => {
+                haul.is_shared = true;
                 let max_age = self.settings.max_age;
                 let (signal, destination) = (header.signal, &header.destination);
                 self.notices

@@ -175,6 +175,7 @@ impl Keeper {
         let stored = match body {
             Some(body) if !self.mailbox.has_shut() => match self.write(shelf, &body) {
                 Ok(place) => {
+                    self.notices.works(&self.settings.dir);
                     let lease = Lease {
                         place,
                         shelf,

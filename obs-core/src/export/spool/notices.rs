@@ -1,5 +1,6 @@
 //! What the spool says to those who run the service.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::io;
 use std::path::Path;
@@ -18,6 +19,10 @@ pub(super) struct Notices {
     reporter: Arc<Reporter>,
     /// Destinations of others that were named already.
     named: HashSet<(&'static str, String)>,
+    /// Folders whose unclean end was told.
+    unclean: HashSet<String>,
+    /// Whether trouble was told, and its end was not.
+    is_in_trouble: Cell<bool>,
 }
 
 impl Notices {
@@ -25,11 +30,23 @@ impl Notices {
         Self {
             reporter,
             named: HashSet::new(),
+            unclean: HashSet::new(),
+            is_in_trouble: Cell::new(false),
+        }
+    }
+
+    /// Something was stored: whoever heard of trouble hears that it is over.
+    pub(super) fn works(&self, path: &Path) {
+        if self.is_in_trouble.replace(false) {
+            self.reporter.tell(Level::INFO, "spool: works", || {
+                format!("the spool can use {} again", path.display())
+            });
         }
     }
 
     /// Nothing can be stored.
     pub(super) fn trouble(&self, path: &Path, error: &io::Error) {
+        self.is_in_trouble.set(true);
         self.warn("spool: trouble", || {
             format!(
                 "the spool cannot use {}: {error}; {}; records stay in memory meanwhile, up to \
@@ -129,9 +146,11 @@ impl Notices {
     }
 
     /// An earlier process left records, or ended without a word.
-    pub(super) fn took_over(&self, folder: &str, items: u64, was_killed: bool) {
+    pub(super) fn took_over(&mut self, folder: &str, items: u64, was_killed: bool) {
         let kind = format!("spool: took over {folder}");
-        match (was_killed, items) {
+        let is_news =
+            was_killed && self.unclean.len() < MOST_NAMED && self.unclean.insert(folder.to_owned());
+        match (is_news, items) {
             (true, 0) => self.warn(&kind, || {
                 format!(
                     "an earlier process ended without a shutdown ({folder}): it left nothing on disk \

@@ -127,4 +127,19 @@ mod tests {
         assert_eq!((problems, settings.bytes), (0, 1 << 20));
         assert_eq!(settings.max_age, Duration::from_hours(2));
     }
+
+    #[test]
+    fn the_start_says_how_long_an_outage_it_lasts() {
+        let shown = |pairs: &[(&str, &str)]| read(pairs).0.unwrap().to_string();
+        // 256 MiB / 100 bytes / 1,000 a second = 44.7 min; ten times as much is more than is sent.
+        let usual = shown(&[(DIR, "/spool")]);
+        assert!(
+            usual.contains("an outage of 44 min at 1000 records a second"),
+            "{usual}"
+        );
+        let large = shown(&[(DIR, "/spool"), (SIZE, "2560m")]);
+        assert!(large.contains("an outage of 270 min at"), "{large}");
+        let short = shown(&[(DIR, "/spool"), (MAX_AGE, "10min")]);
+        assert!(short.contains("an outage of 10 min at"), "{short}");
+    }
 }

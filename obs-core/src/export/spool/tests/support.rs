@@ -320,9 +320,10 @@ impl Running {
         self.messages.lock().unwrap().clone()
     }
 
-    /// The only message.
+    /// The only message that is no good news.
     pub(super) fn message(&self) -> String {
-        let messages = self.messages();
+        let mut messages = self.messages();
+        messages.retain(|message| !message.starts_with("INFO the spool can use"));
         assert_eq!(messages.len(), 1, "{messages:#?}");
         messages[0].clone()
     }
