@@ -62,6 +62,25 @@ fn assert_survives_sigkill(fault: Fault) {
 }
 
 #[test]
+fn two_seconds_after_it_was_recorded_in_an_outage_nothing_is_lost_by_sigkill() {
+    let (spool, receiver) = (SpoolFolder::make(), Receiver::start());
+    let mut killed = Emitter::start(&spools(&spool, &receiver));
+    receiver.refuse();
+    emit(&mut killed, 100);
+    assert!(!killed.flush(Duration::from_millis(300)), "it is an outage");
+    emit(&mut killed, 400);
+    // The time is what is promised: nobody asks, and nothing more happens.
+    std::thread::sleep(Duration::from_secs(2));
+    killed.kill();
+    receiver.listen();
+    let mut next = Emitter::start(&spools(&spool, &receiver));
+    until(&mut next, "all is recovered and sent", |account| {
+        account.recovered == 500 && account.exported == 500
+    });
+    assert_each_once(&receiver, 500);
+}
+
+#[test]
 fn shutdown_in_an_outage_is_quick_and_the_next_start_sends() {
     let (spool, receiver) = (SpoolFolder::make(), Receiver::start());
     // Data points cannot be sent either, and are no reason to wait.

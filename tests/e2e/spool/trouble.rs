@@ -42,6 +42,29 @@ fn a_folder_that_cannot_be_made_leaves_memory_as_it_was() {
 }
 
 #[test]
+fn a_read_only_folder_leaves_everything_in_memory() {
+    let receiver = Receiver::start();
+    receiver.refuse();
+    // Not even root may make folders there.
+    let setup = spools(&SpoolFolder::make(), &receiver).var("OBS_SPOOL_DIR", "/sys/obs-spool");
+    let mut emitter = Emitter::start(&setup);
+    let said = until_warned(&emitter, "/sys/obs-spool");
+    assert!(
+        said.contains("let the user of this process write there"),
+        "{said}"
+    );
+    emit(&mut emitter, 200);
+    assert!(!emitter.flush(Duration::from_millis(300)));
+    for signal in SIGNALS {
+        let account = emitter.account(signal);
+        assert_eq!((account.spooled, account.dropped_total()), (0, 0));
+    }
+    receiver.listen();
+    emitter.flush_all();
+    assert_each_once(&receiver, 200);
+}
+
+#[test]
 fn a_full_disk_leaves_records_in_memory_until_there_is_room() {
     let (spool, receiver) = (SpoolFolder::make(), Receiver::start());
     receiver.refuse();
