@@ -25,8 +25,10 @@ pub(super) struct Attempt {
     /// Whether the queue counts it as sent without an answer.
     pub(super) is_doubted: bool,
     pub(super) is_aside: bool,
-    /// The copy on disk, shared with the other parts of a batch that was divided.
+    /// Its copy on disk.
     pub(super) copy: Option<Arc<DiskCopy>>,
+    /// The copy of the batch that it is a part of, until it has one of its own.
+    pub(super) whole: Option<Arc<DiskCopy>>,
     /// When it was sent last.
     pub(super) sent_at: Instant,
     /// Set once the whole body of the last request was sent.
@@ -48,6 +50,7 @@ impl Attempt {
             is_doubted: false,
             is_aside: false,
             copy: None,
+            whole: None,
             sent_at: Instant::now(),
             sent: Arc::default(),
             begun: None,
@@ -57,31 +60,75 @@ impl Attempt {
 
     /// Whether it would survive this process.
     pub(super) fn is_on_disk(&self) -> bool {
+        let mut copies = self.copy.iter().chain(&self.whole);
+        copies.any(|copy| copy.is_stored())
+    }
+
+    /// Whether the copy on disk holds these records and no others. That of a batch that was divided
+    /// would bring back the parts that were taken.
+    pub(super) fn has_own_copy(&self) -> bool {
         self.copy.as_ref().is_some_and(|copy| copy.is_stored())
     }
 
-    /// Whether the copy on disk holds these records and no others: of a batch that was divided, the
-    /// copy holds all parts, and would bring back those that were taken.
-    pub(super) fn is_whole_on_disk(&self) -> bool {
-        let copy = self.copy.as_ref();
-        self.is_on_disk() && copy.is_some_and(|copy| Arc::strong_count(copy) == 1)
+    /// Whether this process recorded it.
+    pub(super) fn is_own(&self) -> bool {
+        self.batch.resource.is_none() || {
+            let mut copies = self.whole.iter().chain(&self.copy);
+            copies.next().is_some_and(|copy| copy.is_own())
+        }
     }
 
-    /// Whether it is no live data any more: it comes from disk, or the server failed at it or left
-    /// it unanswered for so long that it was copied there.
+    /// Whether it is no live data any more: it comes from disk, or failed and has a copy there.
     pub(super) fn is_replay(&self) -> bool {
-        self.copy.is_some()
+        let mut copies = self.copy.iter().chain(&self.whole);
+        copies.any(|copy| copy.came_back() || self.taken_before.is_some())
+    }
+
+    /// It has a copy of its own on disk now.
+    pub(super) fn stored(&mut self) {
+        if let Some(copy) = &self.copy {
+            copy.stored();
+        }
+        if let Some(whole) = self.whole.take() {
+            whole.settle();
+        }
+    }
+
+    /// Lets go of the copies, or leaves the records to them.
+    pub(super) fn settle_copies(&mut self, is_left: bool) {
+        let has_own = self.has_own_copy();
+        let keep = |copy: Arc<DiskCopy>, is_kept: bool| match is_kept {
+            true => copy.keep(self.may_have_arrived),
+            false => copy.settle(),
+        };
+        if let Some(copy) = self.copy.take() {
+            keep(copy, is_left && has_own);
+        }
+        if let Some(whole) = self.whole.take() {
+            keep(whole, is_left && !has_own);
+        }
     }
 
     /// Two attempts with half of the records each, of which nothing is known but what must not be
     /// forgotten; a single record stays as it is.
-    pub(super) fn divide(self, sender: &Sender) -> (Self, Option<Self>) {
+    pub(super) fn divide(mut self, sender: &Sender) -> (Self, Option<Self>) {
         match sender.halves(self.batch) {
             Ok(halves) => {
+                let whole = match (self.copy.take(), self.whole.take()) {
+                    (Some(copy), older) if copy.is_stored() => {
+                        older.into_iter().for_each(DiskCopy::settle);
+                        Some(copy)
+                    }
+                    (copy, older) => {
+                        // One that is still being written would come back beside the parts.
+                        copy.into_iter().for_each(DiskCopy::settle);
+                        older
+                    }
+                };
                 let [front, back] = halves.map(|half| Self {
                     may_have_arrived: self.may_have_arrived,
                     is_doubted: self.is_doubted,
-                    copy: self.copy.clone(),
+                    whole: whole.clone(),
                     ..Self::new(half)
                 });
                 (front, Some(back))

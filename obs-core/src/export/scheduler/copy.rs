@@ -15,6 +15,8 @@ pub(super) struct DiskCopy {
     shelf: Arc<Shelf>,
     /// Whether this process recorded it.
     own: bool,
+    /// Whether the batch was read from it.
+    came_back: bool,
     is_stored: AtomicBool,
     /// A part of it is left to the disk.
     is_wanted: AtomicBool,
@@ -34,12 +36,13 @@ impl DiskCopy {
         Arc::new(Self::new(shelf, ticket, own, true))
     }
 
-    fn new(shelf: &Arc<Shelf>, ticket: Ticket, own: bool, is_stored: bool) -> Self {
+    fn new(shelf: &Arc<Shelf>, ticket: Ticket, own: bool, came_back: bool) -> Self {
         Self {
             ticket,
             shelf: Arc::clone(shelf),
             own,
-            is_stored: AtomicBool::new(is_stored),
+            came_back,
+            is_stored: AtomicBool::new(came_back),
             is_wanted: AtomicBool::new(false),
             may_have_arrived: AtomicBool::new(false),
             is_over: false,
@@ -52,6 +55,10 @@ impl DiskCopy {
 
     pub(super) fn is_own(&self) -> bool {
         self.own
+    }
+
+    pub(super) fn came_back(&self) -> bool {
+        self.came_back
     }
 
     pub(super) fn is_stored(&self) -> bool {

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::attempt::Attempt;
 use super::copy::DiskCopy;
-use super::schedule::{MAX_AGAIN, Scheduler};
+use super::schedule::{MAX_AGAIN, PROBE_BYTES, Scheduler};
 use crate::export::batch::Batch;
 use crate::export::queue::{MAX_BATCH_BYTES, Outcome};
 use crate::export::spool::{Shelf, Ticket, Told};
@@ -20,6 +20,8 @@ pub(super) struct Detour {
     storing: HashMap<Ticket, Batch>,
     /// Batches that came back to be sent.
     leased: VecDeque<Attempt>,
+    /// The newest small batch that went to disk, for a try.
+    newest: Option<Attempt>,
     /// Another one was asked for.
     has_asked: bool,
 }
@@ -30,6 +32,7 @@ impl Detour {
             shelf,
             storing: HashMap::new(),
             leased: VecDeque::new(),
+            newest: None,
             has_asked: false,
         }
     }
@@ -60,6 +63,16 @@ impl Scheduler {
         self.detour.as_mut()?.leased.pop_front()
     }
 
+    /// The newest batch that went to disk.
+    pub(super) fn newest(&mut self) -> Option<Attempt> {
+        self.detour.as_mut()?.newest.take()
+    }
+
+    pub(super) fn has_newest(&self) -> bool {
+        let detour = self.detour.as_ref();
+        detour.is_some_and(|detour| detour.newest.is_some())
+    }
+
     pub(super) fn can_replay(&self, most: usize) -> bool {
         let detour = self.detour.as_ref();
         detour.is_some_and(|detour| !detour.leased.is_empty()) && self.replays() < most
@@ -86,9 +99,11 @@ impl Scheduler {
         let due = (self.must_store() && self.has_room_to_store())
             .then(|| self.sender.queue.due_in(STORED_WITHIN))
             .flatten();
+        let last_call = self.last_call().filter(|last_call| *last_call > now);
         unanswered
             .into_iter()
             .chain(due.map(|delay| now + delay))
+            .chain(last_call)
             .min()
     }
 
@@ -99,12 +114,21 @@ impl Scheduler {
 
     /// Whether what is in the queue cannot be sent soon.
     fn must_store(&self) -> bool {
-        self.pause.is_some() || (self.is_unanswered() && !self.has_slot())
+        self.pause.is_some()
+            || (self.is_unanswered() && !self.has_slot())
+            || self
+                .last_call()
+                .is_some_and(|last_call| last_call <= Instant::now())
     }
 
-    /// How long a batch may wait for company: not long while it may be on disk soon.
+    /// How long a batch may wait for company: not at all as a try, and not long while it may be on
+    /// disk soon.
     pub(super) fn patience(&self) -> Duration {
-        if self.detour.is_some() && self.is_unanswered() {
+        if self.detour.is_none() {
+            Duration::MAX
+        } else if self.pause.is_some() && self.sender.stores() {
+            Duration::ZERO
+        } else if self.is_unanswered() {
             STORED_WITHIN
         } else {
             Duration::MAX
@@ -112,16 +136,28 @@ impl Scheduler {
     }
 
     fn is_unanswered(&self) -> bool {
+        let late = self.answers_within();
         let mut attempts = self.under_way.values();
-        attempts.any(|(attempt, _)| attempt.sent_at.elapsed() >= UNANSWERED)
+        attempts.any(|(attempt, _)| attempt.sent_at.elapsed() >= late)
+    }
+
+    /// How long an answer may take before the server may be about to fail. One that is always slow
+    /// does not fail.
+    fn answers_within(&self) -> Duration {
+        UNANSWERED.max(2 * self.answers_in)
     }
 
     /// When a request that is not answered by then is copied.
     fn copied_at(&self, attempt: &Attempt) -> Instant {
-        let usual = attempt.sent_at + UNANSWERED;
-        let end = self.sender.queue.closed_by().map(Instant::from_std);
-        end.and_then(|end| end.checked_sub(BEFORE_THE_END))
+        let usual = attempt.sent_at + self.answers_within();
+        self.last_call()
             .map_or(usual, |last_call| usual.min(last_call))
+    }
+
+    /// When everything has to go to disk, once the end has begun.
+    fn last_call(&self) -> Option<Instant> {
+        let end = self.sender.queue.closed_by().map(Instant::from_std)?;
+        end.checked_sub(BEFORE_THE_END)
     }
 
     fn has_room_to_store(&self) -> bool {
@@ -155,14 +191,23 @@ impl Scheduler {
                     detour.has_asked = false;
                     self.sender.queue.unspool(&mut batch, own);
                     let copy = DiskCopy::leased(&detour.shelf, ticket, own);
-                    let parts = self.sender.sendable(batch).into_iter().map(|part| {
+                    let parts = self.sender.sendable(batch);
+                    let is_divided = parts.len() > 1;
+                    let parts = parts.into_iter().map(|part| {
+                        let copy = Some(Arc::clone(&copy));
+                        let (copy, whole) = if is_divided {
+                            (None, copy)
+                        } else {
+                            (copy, None)
+                        };
                         if may_have_arrived {
                             self.sender.queue.doubt(part.items.cast_signed());
                         }
                         Attempt {
                             may_have_arrived,
                             is_doubted: may_have_arrived,
-                            copy: Some(Arc::clone(&copy)),
+                            copy,
+                            whole,
                             ..Attempt::new(part)
                         }
                     });
@@ -191,21 +236,18 @@ impl Scheduler {
             detour.shelf.release(ticket, false);
             return;
         }
-        for (attempt, request) in self.under_way.values() {
-            if let Some(copy) = copy_of(attempt, ticket) {
-                copy.stored();
+        for (attempt, request) in self.under_way.values_mut() {
+            if has_copy(attempt, ticket) {
+                attempt.stored();
                 self.sender.queue.insure_request(*request);
             }
         }
-        let aside = self.aside.iter().map(|(_, attempt)| attempt);
-        for copy in self
-            .again
-            .iter()
-            .chain(aside)
-            .filter_map(|attempt| copy_of(attempt, ticket))
-        {
-            copy.stored();
-        }
+        let aside = self.aside.iter_mut().map(|(_, attempt)| attempt);
+        let newest = self.detour.iter_mut().flat_map(|detour| &mut detour.newest);
+        let waiting = self.again.iter_mut().chain(aside).chain(newest);
+        waiting
+            .filter(|attempt| has_copy(attempt, ticket))
+            .for_each(Attempt::stored);
     }
 
     /// What was to leave memory stays there.
@@ -223,8 +265,9 @@ impl Scheduler {
     fn forget_copy(&mut self, ticket: Ticket) {
         let under_way = self.under_way.values_mut().map(|(attempt, _)| attempt);
         let aside = self.aside.iter_mut().map(|(_, attempt)| attempt);
-        for attempt in under_way.chain(&mut self.again).chain(aside) {
-            if copy_of(attempt, ticket).is_some() {
+        let newest = self.detour.iter_mut().flat_map(|detour| &mut detour.newest);
+        for attempt in under_way.chain(&mut self.again).chain(aside).chain(newest) {
+            if has_copy(attempt, ticket) {
                 attempt.copy = None;
             }
         }
@@ -264,11 +307,42 @@ impl Scheduler {
         }
     }
 
+    /// Copies a little of what has just come and keeps it for a try: the server may fail at what is
+    /// oldest on disk, and take everything else.
+    fn keep_newest(&mut self) {
+        let Some(detour) = &mut self.detour else {
+            return;
+        };
+        let is_free = detour.newest.as_ref().is_none_or(Attempt::has_own_copy);
+        let batch = (is_free && detour.shelf.is_open())
+            .then(|| self.sender.queue.take(PROBE_BYTES))
+            .flatten();
+        let mut parts = batch
+            .into_iter()
+            .flat_map(|batch| self.sender.sendable(batch));
+        let Some(batch) = parts.next() else { return };
+        let ticket = detour.shelf.store(self.sender.body(&batch, false));
+        let newest = Attempt {
+            copy: Some(DiskCopy::begun(&detour.shelf, ticket)),
+            ..Attempt::new(batch)
+        };
+        for rest in parts {
+            let ticket = detour.shelf.store(self.sender.body(&rest, false));
+            detour.storing.insert(ticket, rest);
+        }
+        if let Some(older) = detour.newest.replace(newest) {
+            self.settle_spooled(older);
+        }
+    }
+
     /// Stores what waits in the queue, while the server fails or the queue fills up.
     fn empty_queue(&mut self) {
         let must_store = self.must_store();
         let sender = Arc::clone(&self.sender);
         let is_due = || sender.queue.due_in(STORED_WITHIN) == Some(Duration::ZERO);
+        if self.pause.is_some() && is_due() {
+            self.keep_newest();
+        }
         while sender.stores()
             && self.has_room_to_store()
             && ((must_store && is_due()) || sender.queue.is_crowded())
@@ -286,11 +360,12 @@ impl Scheduler {
             return;
         }
         let mut kept = 0;
+        let has_room = self.sender.queue.has_room_for_more();
         for attempt in std::mem::take(&mut self.again) {
             // What is known of a bad one would be forgotten.
-            let is_free = attempt.is_whole_on_disk() && attempt.strikes == 0;
+            let is_free = attempt.has_own_copy() && attempt.strikes == 0;
             kept += usize::from(is_free);
-            if is_free && kept > REPLAYS_THAT_FAIL {
+            if is_free && (kept > REPLAYS_THAT_FAIL || (kept > 1 && !has_room)) {
                 self.settle_spooled(attempt);
             } else {
                 self.again.push_back(attempt);
@@ -299,7 +374,7 @@ impl Scheduler {
     }
 
     fn settle_spooled(&self, attempt: Attempt) {
-        let own = attempt.copy.as_ref().is_some_and(|copy| copy.is_own());
+        let own = attempt.is_own();
         self.settle(attempt, Outcome::Spooled { own });
     }
 
@@ -313,22 +388,23 @@ impl Scheduler {
             return;
         };
         let mut left: Vec<_> = detour.leased.drain(..).collect();
+        let newest = detour.newest.take();
+        self.again.extend(newest);
+        let is_late = self
+            .last_call()
+            .is_some_and(|last_call| last_call <= Instant::now());
+        let is_safe =
+            |attempt: &Attempt| attempt.has_own_copy() || (is_late && attempt.is_on_disk());
         if self.pause.is_some() {
-            for attempt in std::mem::take(&mut self.again) {
-                if attempt.is_on_disk() {
-                    left.push(attempt);
-                } else {
-                    self.again.push_back(attempt);
-                }
-            }
-            for (until, attempt) in std::mem::take(&mut self.aside) {
-                if attempt.is_on_disk() {
-                    left.push(attempt);
-                } else {
-                    self.aside.push_back((until, attempt));
-                }
-            }
+            let again = std::mem::take(&mut self.again).into_iter();
+            let (safe, again): (Vec<_>, _) = again.partition(is_safe);
+            left.extend(safe);
+            self.again = VecDeque::from(again);
         }
+        let aside = std::mem::take(&mut self.aside).into_iter();
+        let (safe, aside): (Vec<_>, _) = aside.partition(|(_, attempt)| is_safe(attempt));
+        left.extend(safe.into_iter().map(|(_, attempt)| attempt));
+        self.aside = VecDeque::from(aside);
         for attempt in left {
             self.settle_spooled(attempt);
         }
@@ -354,9 +430,9 @@ impl Scheduler {
     }
 }
 
-fn copy_of(attempt: &Attempt, ticket: Ticket) -> Option<&DiskCopy> {
-    let copy = attempt.copy.as_deref();
-    copy.filter(|copy| copy.ticket() == ticket)
+fn has_copy(attempt: &Attempt, ticket: Ticket) -> bool {
+    let copy = attempt.copy.as_ref();
+    copy.is_some_and(|copy| copy.ticket() == ticket)
 }
 
 /// A server that has not answered after this time may be about to fail.

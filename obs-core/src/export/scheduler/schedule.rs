@@ -43,6 +43,8 @@ pub(in crate::export) struct Scheduler {
     /// Since when the server has failed, if somebody was told.
     told_since: Option<Instant>,
     backoff: Backoff,
+    /// How long the slower answers have taken lately.
+    pub(super) answers_in: Duration,
     /// How many batches were taken.
     taken: u64,
     /// How many tries ended a pause.
@@ -70,6 +72,7 @@ impl Scheduler {
             asked: None,
             failed_at: None,
             told_since: None,
+            answers_in: Duration::ZERO,
             taken: 0,
             tries: 0,
             taken_since_large: 0,
@@ -131,7 +134,8 @@ impl Scheduler {
             _ if self.pause.is_some() => 1,
             _ => MAX_REPLAYS,
         };
-        let replays = self.can_replay(most_replays).then_some(now);
+        let waits = self.has_newest() || self.can_replay(most_replays);
+        let replays = waits.then_some(now);
         let untried = due.into_iter().chain(replays);
         let next = if self.pause.is_some() && !self.under_way.is_empty() {
             untried.min().filter(|_| self.again.len() < MAX_AGAIN)?
@@ -146,11 +150,9 @@ impl Scheduler {
     }
 
     /// How long the next batch of the queue may still wait for company; none if there is nothing to
-    /// send, or it goes to disk.
+    /// send.
     fn fresh_in(&self) -> Option<Duration> {
-        let goes_to_disk = self.pause.is_some() && self.sender.stores();
-        let queue = &self.sender.queue;
-        (!goes_to_disk).then(|| queue.due_in(self.patience()))?
+        self.sender.queue.due_in(self.patience())
     }
 
     /// Whether a request may begin. While the server fails it is one; and another beside it that
@@ -190,6 +192,7 @@ impl Scheduler {
         let Some(pause) = self.pause else {
             return self
                 .retry(1)
+                .or_else(|| self.newest())
                 .or_else(|| self.replay(1))
                 .or_else(|| self.fresh(self.most_bytes))
                 .or_else(|| self.due_aside())
@@ -223,7 +226,18 @@ impl Scheduler {
         } else {
             return None;
         };
-        self.replay(1).or_else(|| self.fresh(most_bytes))
+        if !self.sender.stores() {
+            return self.replay(1).or_else(|| self.fresh(most_bytes));
+        }
+        // The queue is on its way to disk. What has just come has every other turn, so that a bad
+        // batch among the oldest does not keep live data waiting.
+        let most_bytes = most_bytes.min(PROBE_BYTES);
+        let replay = self.tries.is_multiple_of(2).then(|| self.replay(1));
+        replay
+            .flatten()
+            .or_else(|| self.newest())
+            .or_else(|| self.fresh(most_bytes))
+            .or_else(|| self.replay(1))
     }
 
     /// A batch that failed, unless it waited on disk and so many of those are under way: what comes
@@ -275,7 +289,7 @@ impl Scheduler {
         attempt.sent_at = Instant::now();
         attempt.begun.get_or_insert(attempt.sent_at);
         let items = attempt.batch.items;
-        if let Some(copy) = &attempt.copy {
+        for copy in attempt.copy.iter().chain(&attempt.whole) {
             copy.sending();
         }
         let payload = self.sender.payload(&attempt.batch);
@@ -339,6 +353,8 @@ impl Scheduler {
 
     fn take(&mut self, mut attempt: Attempt, rejected: u64, message: &str, is_suspect: bool) {
         self.arrived(&mut attempt);
+        let answered_in = attempt.sent_at.elapsed();
+        self.answers_in = answered_in.max((3 * self.answers_in + answered_in) / 4);
         self.taken_since_large += 1;
         if self.taken_since_large >= MANY {
             // What was too large once may fit again: the server may have been set up anew.
@@ -524,8 +540,8 @@ impl Scheduler {
     }
 
     /// Enters what became of a batch, and how long it took.
-    pub(super) fn settle(&self, attempt: Attempt, outcome: Outcome) {
-        let is_left = matches!(outcome, Outcome::Spooled { .. });
+    pub(super) fn settle(&self, mut attempt: Attempt, outcome: Outcome) {
+        attempt.settle_copies(matches!(outcome, Outcome::Spooled { .. }));
         if let Some(begun) = attempt.begun {
             let (took, status) = (begun.elapsed(), attempt.status);
             let status = status.map(|status| status.as_u16());
@@ -535,11 +551,6 @@ impl Scheduler {
             self.sender.queue.doubt(-attempt.batch.items.cast_signed());
         }
         self.sender.queue.settle(attempt.batch, outcome);
-        match attempt.copy {
-            Some(copy) if is_left => copy.keep(attempt.may_have_arrived),
-            Some(copy) => copy.settle(),
-            None => {}
-        }
     }
 
     fn most_requests(&self) -> usize {
@@ -556,7 +567,7 @@ const MAX_REQUESTS: usize = 4;
 /// Batches that may wait to be tried again before no others are taken.
 pub(super) const MAX_AGAIN: usize = 16;
 /// How much a batch may hold that is taken to see whether others are at fault.
-const PROBE_BYTES: usize = 64 * 1024;
+pub(super) const PROBE_BYTES: usize = 64 * 1024;
 /// The smallest request that is worth making for a server that finds others too large.
 const LEAST_BYTES: usize = 1024;
 /// So many batches are taken before larger ones are tried again.

@@ -250,12 +250,69 @@ fn one_bad_batch_on_disk_stops_no_others() {
     });
     let report = logs(&exporter);
     assert_eq!((report.exported, report.in_flight), (4_999, 1), "{report}");
-    // It is safe on disk, too.
+    // It is safe on disk, too, and alone: what was taken does not come back with it.
+    wait_until(&exporter, |_| on_disk(&folder) == 1);
     drop(exporter);
     receiver.answer_all(200);
     let (next, _reports) = spooling(&folder, &receiver);
     receiver.wait_until(|receiver| taken(receiver).len() == 5_000);
-    assert!(account(&next.shutdown(LONG), "logs").is_lossless());
+    assert_each_once(&receiver, 0..5_000);
+    let report = account(&next.shutdown(LONG), "logs");
+    assert_eq!((report.recovered, report.exported), (1, 1), "{report}");
+}
+
+#[test]
+fn what_failed_alone_is_left_to_the_disk_at_the_end() {
+    let (folder, receiver) = (Folder::new(), Receiver::start());
+    let (exporter, _reports) = spooling(&folder, &receiver);
+    receiver.reply_when(|request| carries(request, 7).then(|| Reply::status(503)));
+    log_all(&exporter, 0..100);
+    // It takes others that are taken to see which is at fault.
+    let mut next = 100;
+    while on_disk(&folder) != 1 || taken(&receiver).len() < 99 {
+        assert!(next < 10_000, "{}", logs(&exporter));
+        log_all(&exporter, next..next + 1);
+        next += 1;
+        exporter.flush(Duration::from_millis(5));
+    }
+    let report = account(&exporter.shutdown(LONG), "logs");
+    assert_eq!((report.spooled, report.dropped_total()), (1, 0), "{report}");
+}
+
+#[test]
+fn a_hang_that_begins_just_before_the_end_costs_nothing() {
+    let (folder, receiver) = (Folder::new(), Receiver::start());
+    let (exporter, _reports) = spooling(&folder, &receiver);
+    receiver.hold();
+    log_all(&exporter, 0..3_000);
+    let report = account(&exporter.shutdown(Duration::from_secs(1)), "logs");
+    assert_eq!(
+        (report.spooled, report.dropped_total()),
+        (3_000, 0),
+        "{report}"
+    );
+    assert_eq!(on_disk(&folder), 3_000);
+}
+
+#[test]
+fn live_data_is_taken_while_the_oldest_on_disk_is_refused() {
+    let (folder, receiver) = (Folder::new(), Receiver::start());
+    let (exporter, _reports) = spooling(&folder, &receiver);
+    receiver.refuse();
+    log_all(&exporter, 0..5_000);
+    wait_until(&exporter, |report| report.spooled > 1_000);
+    let is_old = |request: &ReceivedRequest| !carries(request, 9_000);
+    receiver.reply_when(move |request| is_old(request).then(|| Reply::status(503)));
+    receiver.listen();
+    log(&exporter, "9000");
+    receiver.wait_until(|receiver| {
+        exporter.flush(Duration::from_millis(5));
+        taken(receiver).contains_key(&9_000)
+    });
+    receiver.answer_all(200);
+    assert!(exporter.flush(LONG));
+    assert_eq!(taken(&receiver).len(), 5_001);
+    assert!(account(&exporter.shutdown(LONG), "logs").is_lossless());
 }
 
 #[test]
