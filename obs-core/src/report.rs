@@ -32,8 +32,9 @@ pub struct SamplingReport {
     pub forgotten_spans: u64,
     /// Local traces that were forgotten, or exported in part, because a bound was reached.
     ///
-    /// `rate`: there was a reason to keep them, but `OBS_KEEP_RATE` was used up; `trace_bytes`: they
-    /// were too large; `total_bytes`: all that waited was too much.
+    /// `rate_errors`: something in them failed, but `OBS_KEEP_RATE` was used up; `rate`: the same for
+    /// slow and forced ones, and for errors after the first of a trace; `trace_bytes`: they were too
+    /// large; `total_bytes`: all that waited was too much.
     pub over_bound: BTreeMap<&'static str, u64>,
     /// Bytes of spans that wait for the end of their trace.
     pub held_bytes: u64,

@@ -8,7 +8,7 @@ use opentelemetry::Context;
 
 use super::active_trace::ActiveTrace;
 use super::buffers::{Buffers, TOTAL_BYTES};
-use super::limiter::Limiter;
+use super::limiter::{Answer, Claim, Limiter};
 use super::local_trace::{LocalTrace, Settle};
 use super::open_spans::OpenSpans;
 use super::policy::Policy;
@@ -92,6 +92,7 @@ impl Keeper {
 
     /// Exports or forgets everything that waits, and holds nothing from now on.
     pub(crate) fn shutdown(&self) {
+        self.limiter.close();
         self.buffers.close();
         self.settle(Settle::All);
         self.open_spans.close();
@@ -138,8 +139,8 @@ impl Keeper {
         self.clock.now()
     }
 
-    /// Whether the rate allows one more trace.
-    pub(super) fn grants(&self) -> bool {
-        self.limiter.take(self.now())
+    /// Whether the rate allows one more.
+    pub(super) fn grants(&self, claim: Claim) -> Answer {
+        self.limiter.take(claim, self.now())
     }
 }

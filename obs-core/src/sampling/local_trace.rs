@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::buffers::{Buffer, TRACE_BYTES};
 use super::keeper::Keeper;
+use super::limiter::{Answer, Claim};
 use super::reason::{Head, Mark, Reason};
 use super::tally::Bound;
 use crate::propagation::{SpanId, TraceId};
@@ -40,7 +41,13 @@ struct State {
     /// What was exported on merit, in bytes: one trace may only bring so many, whatever its merit.
     passed: usize,
     /// Bounds that were counted: each counts once for a trace.
-    counted: [bool; 3],
+    counted: [bool; Bound::COUNT],
+    /// Whether the rate was asked for an error: the first of a trace comes before all others.
+    has_asked_for_error: bool,
+    /// What the rate refused; the trace may still wait for a better reason.
+    refused: Option<Bound>,
+    /// Until when the rate is not asked again.
+    quiet_until: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +92,17 @@ enum Fate {
     SendAlone,
 }
 
+/// For what the rate is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    /// The whole trace.
+    Trace(Reason),
+    /// The root, whose trace is gone.
+    LoneRoot,
+    /// A span that failed, whose trace is gone.
+    LateError,
+}
+
 /// Which traces are settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Settle {
@@ -127,7 +145,10 @@ impl LocalTrace {
                 root_at: None,
                 root_ended: None,
                 passed: 0,
-                counted: [false; 3],
+                counted: [false; Bound::COUNT],
+                has_asked_for_error: false,
+                refused: None,
+                quiet_until: None,
             }),
         }
     }
@@ -185,7 +206,7 @@ impl LocalTrace {
     ) {
         let mut state = self.lock();
         let is_root = span.id == self.root && state.root_ended.is_none();
-        let was_refused = self.judge(&mut state, span, is_root);
+        self.judge(&mut state, span, is_root);
         let is_last = self.open.fetch_sub(1, Ordering::AcqRel) == 1;
         if is_root {
             state.root_ended = Some(self.keeper.now());
@@ -202,12 +223,7 @@ impl LocalTrace {
                 if state.stage == Stage::Kept {
                     self.count(&mut state, Bound::TraceBytes);
                 }
-                let may_go = is_error || (is_root && state.merit.is_some());
-                if may_go && !was_refused && self.is_granted(&mut state) {
-                    Fate::SendAlone
-                } else {
-                    Fate::Forget
-                }
+                self.fate_alone(&mut state, is_root, is_error)
             }
         };
         if fate == Fate::Forget {
@@ -259,11 +275,9 @@ impl LocalTrace {
         }
     }
 
-    /// Looks at a span's end for reasons to keep the trace; true if one was found and the rate did
-    /// not allow it.
-    fn judge(&self, state: &mut State, span: &EndedSpan<'_>, is_root: bool) -> bool {
+    /// Looks at a span's end for reasons to keep the trace.
+    fn judge(&self, state: &mut State, span: &EndedSpan<'_>, is_root: bool) {
         self.expire(state);
-        let was_waiting = state.stage == Stage::Waiting;
         let is_slow = is_root
             && state.latency == Latency::Running
             && self.keeper.policy().is_slow(span.latency);
@@ -274,17 +288,18 @@ impl LocalTrace {
         } else if span.failed {
             self.notice(state, Reason::Error);
         }
-        was_waiting && state.stage == Stage::Forgotten
     }
 
-    /// A reason to keep the trace: exports what waits, or gives it up for good.
+    /// A reason to keep the trace: exports what waits. Where the rate does not allow it, an error
+    /// gives the trace up for good; for lesser reasons it goes on waiting for an error.
     fn notice(&self, state: &mut State, reason: Reason) {
         if !self.keeper.policy().honours(reason) {
             return;
         }
         self.expire(state);
         state.merit = state.merit.max(Some(reason));
-        let is_granted = state.stage == Stage::Waiting && self.is_granted(state);
+        let is_granted =
+            state.stage == Stage::Waiting && self.is_granted(state, Wish::Trace(reason));
         match state.stage {
             Stage::Waiting if is_granted => {
                 state.stage = Stage::Kept;
@@ -294,7 +309,8 @@ impl LocalTrace {
                 }
                 self.release(state);
             }
-            Stage::Waiting => self.forget(state, 0),
+            Stage::Waiting if reason == Reason::Error => self.forget(state, 0),
+            Stage::Waiting => {}
             Stage::Sampled => self.release(state),
             Stage::Kept | Stage::Forgotten => {}
         }
@@ -332,13 +348,15 @@ impl LocalTrace {
         if is_held || (fate == Fate::Hold && state.stage != Stage::Sampled) {
             return;
         }
-        let mark = if is_root {
-            Some(self.mark(state))
-        } else {
-            (fate == Fate::SendAlone).then_some(Mark {
-                reason: Reason::LateError,
-                weight: None,
-            })
+        // The root of a trace that the rate refused counts there: it has no weight.
+        let is_late = fate == Fate::SendAlone && !(is_root && state.refused.is_none());
+        let late = Mark {
+            reason: Reason::LateError,
+            weight: None,
+        };
+        let mark = match is_late {
+            true => Some(late),
+            false => is_root.then(|| self.mark(state)),
         };
         if let Some(mark) = mark {
             if fate == Fate::SendAlone {
@@ -408,6 +426,9 @@ impl LocalTrace {
         state.root_at = None;
         if state.stage == Stage::Waiting {
             state.stage = Stage::Forgotten;
+            if let Some(bound) = state.refused {
+                self.count(state, bound);
+            }
         }
         self.keeper.tally().forgot(waited + more);
     }
@@ -424,12 +445,54 @@ impl LocalTrace {
         }
     }
 
-    fn is_granted(&self, state: &mut State) -> bool {
-        let is_granted = self.keeper.grants();
-        if !is_granted {
-            self.count(state, Bound::Rate);
+    /// What becomes of a span whose trace is gone.
+    fn fate_alone(&self, state: &mut State, is_root: bool, is_error: bool) -> Fate {
+        let is_lone_root = is_root && state.merit.is_some() && state.refused.is_none();
+        let wish = match is_lone_root {
+            true => Wish::LoneRoot,
+            false if is_error => Wish::LateError,
+            false => return Fate::Forget,
+        };
+        match self.is_granted(state, wish) {
+            true => Fate::SendAlone,
+            false => Fate::Forget,
         }
-        is_granted
+    }
+
+    /// Whether the rate allows it. A trace asks at most once a second for late errors, and not at
+    /// all for a second after it was refused.
+    fn is_granted(&self, state: &mut State, wish: Wish) -> bool {
+        let is_error = match wish {
+            Wish::Trace(reason) => reason == Reason::Error,
+            Wish::LoneRoot => state.merit == Some(Reason::Error),
+            Wish::LateError => true,
+        };
+        let is_first_error = is_error && !state.has_asked_for_error;
+        state.has_asked_for_error |= is_error;
+        let now = self.keeper.now();
+        let is_quiet = state.quiet_until.is_some_and(|until| now < until);
+        if is_quiet && !is_first_error && wish != Wish::LoneRoot {
+            if state.refused.is_none() {
+                self.count(state, Bound::Rate);
+            }
+            return false;
+        }
+        let (claim, bound) = match is_first_error {
+            true => (Claim::FirstError, Bound::RateErrors),
+            false => (Claim::Other, Bound::Rate),
+        };
+        let answer = self.keeper.grants(claim);
+        if answer == Answer::Refused || wish == Wish::LateError {
+            state.quiet_until = now.checked_add(QUIET);
+        }
+        if answer == Answer::Refused {
+            state.refused = Some(bound);
+            // What still waits counts when it is given up.
+            if state.stage != Stage::Waiting {
+                self.count(state, bound);
+            }
+        }
+        answer == Answer::Granted
     }
 
     fn count(&self, state: &mut State, bound: Bound) {
@@ -447,5 +510,7 @@ impl LocalTrace {
 
 /// How long spans that outlive the root may still bring a reason to keep the trace.
 const AFTER_ROOT: Duration = Duration::from_secs(5);
+/// How long a trace does not ask the rate again.
+const QUIET: Duration = Duration::from_secs(1);
 /// A trace of this age gives way to younger ones: tasks that run for days may hold their root open.
 const OLD: Duration = Duration::from_secs(60);

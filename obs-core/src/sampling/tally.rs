@@ -8,7 +8,9 @@ use crate::report::SamplingReport;
 /// Why something was not kept although there was a reason to, or might have been one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Bound {
-    /// `OBS_KEEP_RATE`.
+    /// `OBS_KEEP_RATE`, for the first error of a trace.
+    RateErrors,
+    /// `OBS_KEEP_RATE`, for all else.
     Rate,
     /// The bytes of one trace.
     TraceBytes,
@@ -17,10 +19,17 @@ pub(super) enum Bound {
 }
 
 impl Bound {
-    const ALL: [Self; 3] = [Self::Rate, Self::TraceBytes, Self::TotalBytes];
+    pub(super) const COUNT: usize = 4;
+    const ALL: [Self; Self::COUNT] = [
+        Self::RateErrors,
+        Self::Rate,
+        Self::TraceBytes,
+        Self::TotalBytes,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
+            Self::RateErrors => "rate_errors",
             Self::Rate => "rate",
             Self::TraceBytes => "trace_bytes",
             Self::TotalBytes => "total_bytes",
@@ -33,7 +42,7 @@ impl Bound {
 pub(crate) struct Tally {
     kept: [AtomicU64; Reason::KEPT.len()],
     forgotten: AtomicU64,
-    over: [AtomicU64; Bound::ALL.len()],
+    over: [AtomicU64; Bound::COUNT],
     held: AtomicU64,
     peak: AtomicU64,
 }

@@ -38,7 +38,12 @@ fn a_trace_over_its_bound_is_forgotten_and_its_errors_are_not() {
     let report = report(&t);
     assert_eq!(
         report.over_bound,
-        BTreeMap::from([("rate", 0), ("total_bytes", 0), ("trace_bytes", 1)])
+        BTreeMap::from([
+            ("rate", 0),
+            ("rate_errors", 0),
+            ("total_bytes", 0),
+            ("trace_bytes", 1)
+        ])
     );
     assert_eq!(report.forgotten_spans, 5);
     assert_eq!((report.kept["error"], report.kept["late_error"]), (1, 1));
@@ -110,11 +115,17 @@ fn a_storm_of_errors_brings_no_more_than_the_rate() {
     };
     let (arrived, after) = storm();
     assert_eq!((arrived, after.kept["error"]), (10, 5));
-    assert_eq!((after.over_bound["rate"], after.forgotten_spans), (15, 30));
+    assert_eq!(
+        (after.over_bound["rate_errors"], after.forgotten_spans),
+        (15, 30)
+    );
     clock.advance(2 * SECOND);
     let (arrived, after) = storm();
     assert_eq!((arrived, after.kept["error"]), (20, 10));
-    assert_eq!((after.over_bound["rate"], after.forgotten_spans), (30, 60));
+    assert_eq!(
+        (after.over_bound["rate_errors"], after.forgotten_spans),
+        (30, 60)
+    );
     assert_eq!(after.held_bytes, 0);
 }
 
@@ -123,7 +134,7 @@ fn a_rate_of_zero_keeps_nothing() {
     let (t, _clock) = refusing(&[("OBS_KEEP_RATE", "0")]);
     t.run_sync(|| tracing::info_span!("root").in_scope(|| tracing::error!("boom")));
     assert!(t.spans().is_empty());
-    assert_eq!(report(&t).over_bound["rate"], 1);
+    assert_eq!(report(&t).over_bound["rate_errors"], 1);
 }
 
 #[test]
@@ -153,7 +164,12 @@ fn the_numbers_are_metrics_from_the_start() {
     );
     assert_eq!(
         points("obs.sampling.traces.over_bound", "bound"),
-        expected(&[("rate", 0), ("total_bytes", 0), ("trace_bytes", 0)])
+        expected(&[
+            ("rate", 0),
+            ("rate_errors", 0),
+            ("total_bytes", 0),
+            ("trace_bytes", 0)
+        ])
     );
     assert_eq!(
         points("obs.sampling.spans.forgotten", ""),

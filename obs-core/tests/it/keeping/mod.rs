@@ -4,5 +4,6 @@ mod api;
 mod bounds;
 mod endings;
 mod late;
+mod rate;
 mod reasons;
 mod support;
