@@ -409,11 +409,13 @@ impl Spokesman {
         let speech = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let pipeline = speech.pipeline.as_ref().and_then(Weak::upgrade);
         drop(speech);
-        if let Some(keeper) = pipeline
-            .as_ref()
-            .and_then(|pipeline| pipeline.keeper.as_ref())
+        if let Some(pipeline) = pipeline
+            && let Some(keeper) = &pipeline.keeper
         {
             keeper.settle_due();
+            if let Some(warning) = keeper.rate_warning() {
+                pipeline.say_here(Level::WARN, &warning);
+            }
         }
     }
 

@@ -84,6 +84,17 @@ impl Keeper {
         });
     }
 
+    /// What to say, at most once a minute, if errors are missing because of the rate.
+    pub(crate) fn rate_warning(&self) -> Option<String> {
+        let rate = self.policy.rate;
+        // Whoever set it to zero wants none.
+        let count = (rate > 0).then(|| self.limiter.refused_errors(self.now()))??;
+        Some(format!(
+            "{count} more local traces that failed were not exported: more failed than \
+             OBS_KEEP_RATE={rate} a second allows; raise it if the backend has room for more"
+        ))
+    }
+
     /// Exports what waits only to say its weight.
     pub(crate) fn flush(&self) {
         self.settle(Settle::Due);

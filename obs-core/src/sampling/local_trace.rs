@@ -206,13 +206,14 @@ impl LocalTrace {
     ) {
         let mut state = self.lock();
         let is_root = span.id == self.root && state.root_ended.is_none();
-        self.judge(&mut state, span, is_root);
+        let was_refused = self.judge(&mut state, span, is_root);
         let is_last = self.open.fetch_sub(1, Ordering::AcqRel) == 1;
         if is_root {
             state.root_ended = Some(self.keeper.now());
         }
         let is_error = span.failed && self.keeper.policy().honours(Reason::Error);
         let fate = match state.stage {
+            _ if was_refused => Fate::Forget,
             // Nothing was encoded for a trace of one span.
             Stage::Waiting if is_last => Fate::Forget,
             Stage::Waiting => Fate::Hold,
@@ -275,9 +276,11 @@ impl LocalTrace {
         }
     }
 
-    /// Looks at a span's end for reasons to keep the trace.
-    fn judge(&self, state: &mut State, span: &EndedSpan<'_>, is_root: bool) {
+    /// Looks at a span's end for reasons to keep the trace; true if one was found and the rate did
+    /// not allow it.
+    fn judge(&self, state: &mut State, span: &EndedSpan<'_>, is_root: bool) -> bool {
         self.expire(state);
+        let was_waiting = state.stage == Stage::Waiting;
         let is_slow = is_root
             && state.latency == Latency::Running
             && self.keeper.policy().is_slow(span.latency);
@@ -288,6 +291,7 @@ impl LocalTrace {
         } else if span.failed {
             self.notice(state, Reason::Error);
         }
+        was_waiting && state.stage == Stage::Forgotten
     }
 
     /// A reason to keep the trace: exports what waits. Where the rate does not allow it, an error

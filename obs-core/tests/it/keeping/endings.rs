@@ -56,7 +56,11 @@ fn nothing_waits_after_the_end() {
             assert!(shutdown.is_complete(), "{shutdown}");
             assert_eq!(held(), 0);
             drop((late, root, open));
+            tracing::info_span!("after").in_scope(|| tracing::error!("boom"));
             assert_eq!(held(), 0, "nothing is held from then on");
+            let sampling = handle.status().sampling.unwrap();
+            assert_eq!(sampling.kept["error"], 0, "nor kept");
+            assert_eq!(sampling.over_bound["rate_errors"], 0, "nor refused");
         });
         let spans = receiver.spans();
         let mut names: Vec<&str> = spans.iter().map(|span| span.name.as_str()).collect();

@@ -1,7 +1,7 @@
 //! What the rate leaves for errors, whatever else asks for it.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use obs_core::SpanExt as _;
 
@@ -108,4 +108,26 @@ fn a_trace_that_was_refused_does_not_ask_again_for_its_root() {
     assert_eq!((report.kept["error"], report.kept["late_error"]), (2, 1));
     let over = report.over_bound;
     assert_eq!((over["rate"], over["rate_errors"]), (0, 1));
+}
+
+#[test]
+fn missing_errors_are_told() {
+    let (t, _clock) = refusing(&[("OBS_KEEP_RATE", "2")]);
+    t.run_sync(|| {
+        for _ in 0..5 {
+            drop(tracing::info_span!("root", otel.status_code = "error"));
+        }
+    });
+    // The sender looks once a second, by the system's time.
+    let patience = Instant::now() + Duration::from_secs(30);
+    let told = |line: &String| line.contains("\"warn\"") && line.contains("OBS_KEEP_RATE=2 ");
+    let line = loop {
+        if let Some(line) = t.lines().into_iter().find(told) {
+            break line;
+        }
+        assert!(Instant::now() < patience, "nobody said it");
+        std::thread::yield_now();
+    };
+    assert!(line.contains("3 more local traces"), "{line}");
+    assert!(!t.receiver().raw_bytes_contain("OBS_KEEP_RATE"));
 }
