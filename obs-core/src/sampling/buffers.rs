@@ -1,4 +1,4 @@
-//! Where encoded spans wait: buffers that are lent to local traces and used again.
+//! Where encoded spans wait: buffers that are lent to local traces, bounded by the memory they take.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -18,8 +18,6 @@ struct Shelf {
     lent: Vec<Weak<LocalTrace>>,
     /// Places in `lent` that nobody has.
     vacant: Vec<usize>,
-    /// Memory of buffers that came back.
-    spare: Vec<Vec<u8>>,
     /// Nothing is lent any more.
     closed: bool,
 }
@@ -49,7 +47,8 @@ impl Buffers {
             *lent = to;
         }
         Some(Buffer {
-            bytes: shelf.spare.pop().unwrap_or_default(),
+            bytes: Vec::new(),
+            taken: 0,
             spans: 0,
             place,
             buffers: Arc::clone(self),
@@ -66,16 +65,12 @@ impl Buffers {
         self.lock().closed = true;
     }
 
-    fn give_back(&self, place: usize, mut bytes: Vec<u8>) {
-        self.tally.let_go(bytes.len());
-        bytes.clear();
+    fn give_back(&self, place: usize, taken: usize) {
+        self.tally.let_go(taken);
         let mut shelf = self.lock();
         // What the weak reference keeps alive may only be freed outside of the lock.
         let holder = shelf.lent.get_mut(place).map(std::mem::take);
         shelf.vacant.push(place);
-        if bytes.capacity() <= SPARE_BYTES && shelf.spare.len() < MAX_SPARE {
-            shelf.spare.push(bytes);
-        }
         drop(shelf);
         drop(holder);
     }
@@ -89,6 +84,8 @@ impl Buffers {
 #[derive(Debug)]
 pub(super) struct Buffer {
     bytes: Vec<u8>,
+    /// The memory of `bytes`, as it was counted.
+    taken: usize,
     spans: usize,
     place: usize,
     buffers: Arc<Buffers>,
@@ -112,13 +109,7 @@ impl Buffer {
         failed: bool,
         record: &[u8],
     ) -> Result<usize, Bound> {
-        let size = HEAD + scope.len() + record.len();
-        if self.bytes.len() + size > TRACE_BYTES {
-            return Err(Bound::TraceBytes);
-        }
-        if !self.buffers.tally.hold(size, TOTAL_BYTES) {
-            return Err(Bound::TotalBytes);
-        }
+        self.make_room(HEAD + scope.len() + record.len())?;
         let at = self.bytes.len();
         // Both are below the bound of a trace.
         for length in [scope.len(), record.len()] {
@@ -130,6 +121,24 @@ impl Buffer {
         self.bytes.extend_from_slice(record);
         self.spans += 1;
         Ok(at)
+    }
+
+    /// Takes memory for so many bytes more: no more than they need at first, then doubled, so that
+    /// never less than half of it is used.
+    fn make_room(&mut self, size: usize) -> Result<(), Bound> {
+        let needed = self.bytes.len() + size;
+        if needed > TRACE_BYTES {
+            return Err(Bound::TraceBytes);
+        }
+        if needed > self.taken {
+            let wanted = needed.max((2 * self.taken).min(TRACE_BYTES));
+            if !self.buffers.tally.hold(wanted - self.taken, TOTAL_BYTES) {
+                return Err(Bound::TotalBytes);
+            }
+            self.taken = wanted;
+            self.bytes.reserve_exact(wanted - self.bytes.len());
+        }
+        Ok(())
     }
 
     /// How many spans there are.
@@ -171,8 +180,9 @@ fn frame(bytes: &[u8], at: usize) -> Option<(Frame<'_>, usize)> {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        self.buffers
-            .give_back(self.place, std::mem::take(&mut self.bytes));
+        // The memory is gone before it counts as free.
+        drop(std::mem::take(&mut self.bytes));
+        self.buffers.give_back(self.place, self.taken);
     }
 }
 
@@ -180,12 +190,8 @@ impl Drop for Buffer {
 const HEAD: usize = 9;
 /// What one trace may hold.
 pub(super) const TRACE_BYTES: usize = 256 * 1024;
-/// What all traces may hold together. Vectors double as they grow, so that the memory taken is less
-/// than twice this, and that of the spare buffers.
+/// The memory that all traces may take together.
 pub(super) const TOTAL_BYTES: usize = 16 * 1024 * 1024;
-/// Larger buffers are not kept.
-const SPARE_BYTES: usize = 16 * 1024;
-const MAX_SPARE: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -204,7 +210,8 @@ mod tests {
         assert_eq!(texts, [("shop", false), ("", true), ("größe", false)]);
         assert_eq!((frames[0].record, frames[1].at), (b"one".as_slice(), at));
         assert_eq!(frames[2].record, [7; 300]);
-        assert_eq!(tally.report().held_bytes, buffer.len() as u64);
+        assert_eq!(buffer.bytes.capacity(), buffer.taken);
+        assert_eq!(tally.report().held_bytes, buffer.taken as u64);
         drop(buffer);
         assert_eq!(tally.report().held_bytes, 0);
     }
@@ -230,12 +237,30 @@ mod tests {
         assert_eq!((report.held_bytes, report.peak_held_bytes), (0, 16 << 20));
         let shelf = buffers.lock();
         assert_eq!(shelf.vacant.len(), shelf.lent.len());
-        assert!(
-            shelf
-                .spare
-                .iter()
-                .all(|bytes| bytes.capacity() <= SPARE_BYTES)
-        );
+    }
+
+    #[test]
+    fn what_many_small_traces_take_is_near_what_they_need() {
+        let tally = Arc::new(Tally::default());
+        let buffers = Arc::new(Buffers::new(Arc::clone(&tally)));
+        let mut waiting = Vec::new();
+        for number in 0..20_000 {
+            let mut large = buffers.lend(Weak::new()).unwrap();
+            for _ in 0..60 {
+                large.push("shop", false, &[0; 250]).unwrap();
+            }
+            let mut small = buffers.lend(Weak::new()).unwrap();
+            for _ in 0..=number % 5 {
+                small.push("shop", false, &[0; 90]).unwrap();
+            }
+            drop(large);
+            waiting.push(small);
+        }
+        let taken: usize = waiting.iter().map(|small| small.bytes.capacity()).sum();
+        let needed: usize = waiting.iter().map(Buffer::len).sum();
+        assert_eq!(tally.held(), taken);
+        assert!(taken <= TOTAL_BYTES);
+        assert!(taken < 2 * needed, "{taken} bytes for {needed}");
     }
 
     #[test]
