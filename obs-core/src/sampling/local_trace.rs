@@ -352,6 +352,14 @@ impl LocalTrace {
         if is_held || (fate == Fate::Hold && state.stage != Stage::Sampled) {
             return;
         }
+        let fate = match fate == Fate::Send && !is_root && state.stage == Stage::Kept {
+            true => self.fate_within_bound(state, span, wire.len()),
+            false => fate,
+        };
+        if fate == Fate::Forget {
+            self.forget(state, 1);
+            return;
+        }
         // The root of a trace that the rate refused counts there: it has no weight.
         let is_late = fate == Fate::SendAlone && !(is_root && state.refused.is_none());
         let late = Mark {
@@ -369,7 +377,7 @@ impl LocalTrace {
             self.keeper.outlet().mark(wire, mark);
         }
         if state.stage == Stage::Kept {
-            state.passed += wire.len();
+            state.passed = state.passed.saturating_add(wire.len());
         }
         self.keeper.outlet().send(span.scope, span.failed, wire);
     }
@@ -447,6 +455,18 @@ impl LocalTrace {
             },
             None => self.head.mark,
         }
+    }
+
+    /// What becomes of a span of a kept trace, now that its size is known. After the first that is
+    /// over the bound, none is encoded for nothing.
+    fn fate_within_bound(&self, state: &mut State, span: &EndedSpan<'_>, size: usize) -> Fate {
+        if state.passed + size <= TRACE_BYTES {
+            return Fate::Send;
+        }
+        state.passed = TRACE_BYTES;
+        self.count(state, Bound::TraceBytes);
+        let is_error = span.failed && self.keeper.policy().honours(Reason::Error);
+        self.fate_alone(state, false, is_error)
     }
 
     /// What becomes of a span whose trace is gone.

@@ -104,6 +104,36 @@ fn old_traces_give_way_when_there_is_little_room() {
 }
 
 #[test]
+fn a_span_that_does_not_fit_is_over_the_bound_and_roots_and_errors_are_not() {
+    const BOUND: usize = 256 * 1024;
+
+    let (keeper, exported) = keeper();
+    let (member, id) = root(&keeper, Instant::now());
+    let child = |failed, bytes| {
+        let child = TraceMember::new(Arc::clone(member.trace()));
+        end(&child, SpanId::random(), failed, bytes);
+    };
+    member.trace().failed();
+    child(false, BOUND - 10);
+    child(false, 10);
+    child(false, 11);
+    child(true, 2 * BOUND);
+    child(true, 10);
+    end(&member, id, true, 3 * BOUND);
+    let exported = exported.0.lock().unwrap().clone();
+    let expected = [
+        (BOUND - 10, false),
+        (10, false),
+        (2 * BOUND + "late_error".len(), true),
+        (3 * BOUND + "error".len(), true),
+    ];
+    assert_eq!(exported, expected);
+    let report = keeper.tally().report();
+    assert_eq!(report.over_bound["trace_bytes"], 1);
+    assert_eq!(report.forgotten_spans, 2, "one late error a second");
+}
+
+#[test]
 fn nothing_is_left_of_traces_that_ended() {
     let (keeper, exported) = keeper();
     std::thread::scope(|scope| {
