@@ -36,9 +36,9 @@ pub struct SamplingReport {
     /// slow and forced ones, and for errors after the first of a trace; `trace_bytes`: they were too
     /// large; `total_bytes`: all that waited was too much.
     pub over_bound: BTreeMap<&'static str, u64>,
-    /// Bytes of spans that wait for the end of their trace.
+    /// Bytes of memory taken by spans that wait for the end of their trace.
     pub held_bytes: u64,
-    /// The most bytes that waited at once.
+    /// The most that this was at once.
     pub peak_held_bytes: u64,
 }
 

@@ -43,7 +43,7 @@ pub(super) fn register(meter: &Meter, tally: &Arc<Tally>) {
     let _registered = meter
         .i64_observable_up_down_counter("obs.sampling.held")
         .with_unit("By")
-        .with_description("Spans that wait for the end of their trace.")
+        .with_description("Memory taken by spans that wait for the end of their trace.")
         .with_callback(move |state| {
             let held = i64::try_from(tally.report().held_bytes).unwrap_or(i64::MAX);
             state.observe(held, &[]);
