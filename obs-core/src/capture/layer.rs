@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use opentelemetry::trace::TraceContextExt as _;
@@ -11,7 +12,7 @@ use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::record::{LogRecord, SpanRecord, TraceIds};
-use super::span::{Origin, Span, Started};
+use super::span::{Origin, Span, Started, State};
 use crate::pipeline::{Pipeline, Scratch};
 use crate::propagation::{self, SpanId, TraceContext, TraceFlags};
 use crate::sampling::{LocalTrace, TraceMember};
@@ -20,6 +21,8 @@ use crate::sampling::{LocalTrace, TraceMember};
 #[derive(Debug)]
 pub(crate) struct CaptureLayer {
     pipeline: Arc<Pipeline>,
+    /// Tells the layers of a subscriber apart: they share its spans, and each exports them.
+    id: u64,
     /// Finds the open span of an id; knows the subscriber's type, which this layer forgets.
     find: fn(&Dispatch, &Id) -> Option<Arc<Span>>,
 }
@@ -29,8 +32,11 @@ impl CaptureLayer {
     where
         S: Subscriber + for<'l> LookupSpan<'l>,
     {
+        static LAYERS: AtomicU64 = AtomicU64::new(0);
+
         Self {
             pipeline,
+            id: LAYERS.fetch_add(1, Ordering::Relaxed),
             find: find::<S>,
         }
     }
@@ -43,14 +49,26 @@ impl CaptureLayer {
         &self.pipeline
     }
 
-    /// Hands a span on that ends now, unless it has ended before.
+    /// Hands a span on that ends now, unless it was told to end before.
     pub(super) fn end(&self, span: &Span) {
         let mut state = span.state();
-        if std::mem::replace(&mut state.has_ended, true) {
-            return;
+        if state.ended_by.is_none() {
+            state.ended_by = Some(self.id);
+            self.hand_on(span, &state);
         }
+    }
+
+    /// Hands a span on that nobody holds any more, unless this layer did so before.
+    fn close(&self, span: &Span) {
+        let state = span.state();
+        if state.ended_by != Some(self.id) {
+            self.hand_on(span, &state);
+        }
+    }
+
+    fn hand_on(&self, span: &Span, state: &State) {
         if state.context.is_sampled() || state.member.is_some() {
-            let record = SpanRecord::of(span, &state, &self.pipeline.clock);
+            let record = SpanRecord::of(span, state, &self.pipeline.clock);
             let member = state.member.as_ref();
             with_scratch(|scratch| self.pipeline.span(&record, member, &mut scratch.outputs));
         }
@@ -185,6 +203,13 @@ where
         if is_suppressed() {
             return;
         }
+        let Some(registered) = cx.span(id) else {
+            return;
+        };
+        // A second pipeline in the same subscriber shares the spans of the first.
+        if registered.extensions().get::<Arc<Span>>().is_some() {
+            return;
+        }
         let fields = with_scratch(|scratch| {
             attributes.record(&mut scratch.fields.recorder(self.pipeline.rules()));
             scratch.fields.for_span()
@@ -192,13 +217,7 @@ where
         let started = Started::now(&self.pipeline.clock);
         let (origin, context) = self.place(attributes, started.at, &cx);
         let span = Span::open(attributes.metadata(), origin, context, fields, started);
-        if let Some(registered) = cx.span(id) {
-            let mut extensions = registered.extensions_mut();
-            // A second pipeline in the same subscriber shares the spans of the first.
-            if extensions.get_mut::<Arc<Span>>().is_none() {
-                extensions.insert(Arc::new(span));
-            }
-        }
+        registered.extensions_mut().replace(Arc::new(span));
     }
 
     /// Values are formatted before the span is locked: a `Debug` implementation may log.
@@ -290,7 +309,7 @@ where
 
     fn on_close(&self, id: Id, cx: Context<'_, S>) {
         if let Some(span) = span_of(&cx, &id) {
-            self.end(&span);
+            self.close(&span);
         }
     }
 }

@@ -35,8 +35,8 @@ pub(crate) struct State {
     pub(crate) member: Option<TraceMember>,
     /// An event of level ERROR was recorded in this span, or a panic went through it.
     saw_error: bool,
-    /// It was handed on, though others may still be open inside it.
-    pub(super) has_ended: bool,
+    /// The layer that handed it on when it was told to, though others may still be open inside it.
+    pub(super) ended_by: Option<u64>,
     /// What `opentelemetry::Context::current()` is while the span is entered, and whether it says
     /// that the trace is sampled.
     active: Option<(opentelemetry::Context, bool)>,
@@ -80,7 +80,7 @@ impl Span {
                 links: Vec::new(),
                 member,
                 saw_error: false,
-                has_ended: false,
+                ended_by: None,
                 active: None,
             }),
         }
