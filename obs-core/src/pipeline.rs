@@ -95,11 +95,12 @@ impl Pipeline {
         }
     }
 
-    /// Exports a finished span, now, later or never.
+    /// Exports a span that has ended, now, later or never.
     pub(crate) fn span(
         &self,
         record: &SpanRecord<'_>,
         member: Option<&TraceMember>,
+        ending: Ending,
         buffers: &mut OutputBuffers,
     ) {
         #[cfg(feature = "otlp")]
@@ -110,7 +111,7 @@ impl Pipeline {
             let ended = EndedSpan {
                 id: record.context.span_id,
                 scope: record.scope,
-                failed: record.status == crate::capture::Status::Error,
+                failed: record.failed,
                 latency: Duration::from_nanos(latency),
             };
             let head = record
@@ -121,12 +122,13 @@ impl Pipeline {
                     Some(_) if record.parent_is_remote => Place::BelowRemote,
                     Some(_) => Place::Below,
                 });
-            self.ended_span(&ended, member, head, &mut buffers.wire, |wire| {
+            let encode = |wire: &mut Vec<u8>| {
                 encode::span(wire, record, self.rules.redactor(), self.reserved);
-            });
+            };
+            self.ended_span(&ended, member, ending, head, &mut buffers.wire, encode);
         }
         #[cfg(not(feature = "otlp"))]
-        let _unused = (record, member, buffers);
+        let _unused = (record, member, ending, buffers);
     }
 
     /// Says something about the pipeline itself, through its own outputs.
@@ -163,6 +165,17 @@ impl Pipeline {
     }
 }
 
+/// How a span ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// The program said so; the span may still be held.
+    Told,
+    /// Nobody holds it any more.
+    Closed,
+    /// Nobody holds it any more, and this pipeline was told of its end.
+    ClosedAfter,
+}
+
 /// Where in a trace a span is that the head took.
 #[cfg(feature = "otlp")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,6 +192,7 @@ impl Pipeline {
         &self,
         ended: &EndedSpan<'_>,
         member: Option<&TraceMember>,
+        ending: Ending,
         head: Option<Place>,
         wire: &mut Vec<u8>,
         encode: impl FnOnce(&mut Vec<u8>),
@@ -186,7 +200,14 @@ impl Pipeline {
         if let (Some(keeper), Some(member)) = (&self.keeper, member)
             && keeper.owns(member.trace())
         {
-            member.end(ended, wire, encode);
+            if ending == Ending::Told {
+                member.end_early(ended, wire, encode);
+            } else {
+                member.end(ended, wire, encode);
+            }
+            return;
+        }
+        if ending == Ending::ClosedAfter {
             return;
         }
         let exporter = self.exporter.as_ref();

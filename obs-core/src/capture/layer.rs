@@ -12,8 +12,8 @@ use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::record::{LogRecord, SpanRecord, TraceIds};
-use super::span::{Origin, Span, Started, State};
-use crate::pipeline::{Pipeline, Scratch};
+use super::span::{End, Origin, Span, Started, State};
+use crate::pipeline::{Ending, Pipeline, Scratch};
 use crate::propagation::{self, SpanId, TraceContext, TraceFlags};
 use crate::sampling::{LocalTrace, TraceMember};
 
@@ -49,28 +49,40 @@ impl CaptureLayer {
         &self.pipeline
     }
 
-    /// Hands a span on that ends now, unless it was told to end before.
+    /// Ends a span that may still be held, unless that was done before.
     pub(super) fn end(&self, span: &Span) {
         let mut state = span.state();
-        if state.ended_by.is_none() {
-            state.ended_by = Some(self.id);
-            self.hand_on(span, &state);
+        if state.end.is_some() {
+            return;
         }
+        state.end = Some(End {
+            unix_nanos: span.now_unix_nanos(&self.pipeline.clock),
+            status: state.status(),
+            layer: self.id,
+        });
+        self.hand_on(span, &state, Ending::Told);
     }
 
-    /// Hands a span on that nobody holds any more, unless this layer did so before.
+    /// Hands a span on that nobody holds any more.
     fn close(&self, span: &Span) {
         let state = span.state();
-        if state.ended_by != Some(self.id) {
-            self.hand_on(span, &state);
-        }
+        let was_told = state.end.is_some_and(|end| end.layer == self.id);
+        let ending = if was_told {
+            Ending::ClosedAfter
+        } else {
+            Ending::Closed
+        };
+        self.hand_on(span, &state, ending);
     }
 
-    fn hand_on(&self, span: &Span, state: &State) {
+    fn hand_on(&self, span: &Span, state: &State, ending: Ending) {
         if state.context.is_sampled() || state.member.is_some() {
             let record = SpanRecord::of(span, state, &self.pipeline.clock);
             let member = state.member.as_ref();
-            with_scratch(|scratch| self.pipeline.span(&record, member, &mut scratch.outputs));
+            with_scratch(|scratch| {
+                self.pipeline
+                    .span(&record, member, ending, &mut scratch.outputs);
+            });
         }
     }
 

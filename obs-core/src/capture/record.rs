@@ -154,6 +154,8 @@ pub(crate) struct SpanRecord<'r> {
     pub(crate) start_unix_nanos: u64,
     pub(crate) end_unix_nanos: u64,
     pub(crate) status: Status,
+    /// Whether something in it failed, also after it was told to end.
+    pub(crate) failed: bool,
     pub(crate) status_description: &'r str,
     pub(crate) context: &'r TraceContext,
     pub(crate) parent_id: Option<SpanId>,
@@ -164,14 +166,19 @@ pub(crate) struct SpanRecord<'r> {
 
 impl<'r> SpanRecord<'r> {
     pub(super) fn of(span: &'r Span, state: &'r State, clock: &Clock) -> Self {
-        let (start_unix_nanos, end_unix_nanos) = span.interval(clock);
+        let status = state.status();
+        let (end_unix_nanos, status_then) = match state.end {
+            Some(end) => (end.unix_nanos, end.status),
+            None => (span.now_unix_nanos(clock), status),
+        };
         Self {
             scope: span.target,
             name: state.fields.otel_name().unwrap_or(span.name),
             kind: state.fields.kind(),
-            start_unix_nanos,
+            start_unix_nanos: span.start_unix_nanos(),
             end_unix_nanos,
-            status: state.status(),
+            status: status_then,
+            failed: status == Status::Error,
             status_description: state.fields.status_description(),
             context: &state.context,
             parent_id: state.parent_id,

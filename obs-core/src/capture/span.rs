@@ -35,11 +35,22 @@ pub(crate) struct State {
     pub(crate) member: Option<TraceMember>,
     /// An event of level ERROR was recorded in this span, or a panic went through it.
     saw_error: bool,
-    /// The layer that handed it on when it was told to, though others may still be open inside it.
-    pub(super) ended_by: Option<u64>,
+    /// Set when the program says that it ends, though it may still be held.
+    pub(super) end: Option<End>,
     /// What `opentelemetry::Context::current()` is while the span is entered, and whether it says
     /// that the trace is sampled.
-    active: Option<(opentelemetry::Context, bool)>,
+    active: Option<Active>,
+}
+
+type Active = (opentelemetry::Context, bool);
+
+/// The end of a span that may still be held: what its record says, whatever comes after.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct End {
+    pub(super) unix_nanos: u64,
+    pub(super) status: Status,
+    /// The layer that handed the span on then.
+    pub(super) layer: u64,
 }
 
 /// What a new span continues.
@@ -80,7 +91,7 @@ impl Span {
                 links: Vec::new(),
                 member,
                 saw_error: false,
-                ended_by: None,
+                end: None,
                 active: None,
             }),
         }
@@ -127,14 +138,32 @@ impl Span {
             .collect()
     }
 
-    /// Start and now, in nanoseconds since the Unix epoch.
-    pub(crate) fn interval(&self, clock: &Clock) -> (u64, u64) {
+    /// When it began, in nanoseconds since the Unix epoch.
+    pub(super) fn start_unix_nanos(&self) -> u64 {
+        self.started_unix_nanos
+    }
+
+    /// Now, by the clock that measures its duration, in nanoseconds since the Unix epoch.
+    pub(super) fn now_unix_nanos(&self, clock: &Clock) -> u64 {
         let elapsed = clock.now().saturating_duration_since(self.started);
         let elapsed = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
-        (
-            self.started_unix_nanos,
-            self.started_unix_nanos.saturating_add(elapsed),
-        )
+        self.started_unix_nanos.saturating_add(elapsed)
+    }
+
+    /// Takes over a parent that was found after it was made; false if it has ended.
+    pub(super) fn reparent(
+        &self,
+        context: TraceContext,
+        parent: SpanId,
+        mut member: Option<TraceMember>,
+    ) -> bool {
+        let (is_taken, active) = self.state().reparent(context, parent, &mut member);
+        // Whichever is not needed. What the context holds may run code of the program when dropped.
+        if let Some(left) = member {
+            left.leave();
+        }
+        drop(active);
+        is_taken
     }
 
     /// The context of the OpenTelemetry API in which code inside this span runs.
@@ -204,24 +233,25 @@ impl State {
         room
     }
 
-    /// Takes over a parent that was found after the span was made.
-    pub(crate) fn reparent(
+    /// Takes over a parent that was found after the span was made, unless the span has ended.
+    fn reparent(
         &mut self,
         context: TraceContext,
         parent: SpanId,
-        member: Option<TraceMember>,
-    ) {
+        member: &mut Option<TraceMember>,
+    ) -> (bool, Option<Active>) {
+        if self.end.is_some() {
+            return (false, None);
+        }
         self.context = context;
         self.parent_id = Some(parent);
         self.parent_is_remote = true;
-        self.active = None;
-        if let Some(left) = std::mem::replace(&mut self.member, member) {
-            left.leave();
-        }
+        std::mem::swap(&mut self.member, member);
+        (true, self.active.take())
     }
 
     /// The status that the program set, or Error where an ERROR event or a panic was the only sign.
-    pub(crate) fn status(&self) -> Status {
+    pub(super) fn status(&self) -> Status {
         match self.fields.status() {
             Status::Unset if self.saw_error => Status::Error,
             set => set,

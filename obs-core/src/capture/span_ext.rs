@@ -28,7 +28,7 @@ pub trait SpanExt {
     fn trace_context(&self) -> Option<TraceContext>;
 
     /// Continues a trace that was started elsewhere; for spans that have no children yet and were
-    /// not entered. True if the span took it over.
+    /// not entered. True if the span took it over; false after [`end`](Self::end).
     fn set_parent(&self, parent: &TraceContext) -> bool;
 
     /// Points to another span that caused this one without being its parent. True if recorded; a
@@ -69,11 +69,12 @@ pub trait SpanExt {
     /// ```
     fn end_latency(&self);
 
-    /// Ends the span now, as far as it is exported; without this, a span ends when the last handle
-    /// to it is gone and the last span inside it has ended.
+    /// Ends the span now: its duration and status stay as they are; without this, a span ends when
+    /// the last handle to it is gone and the last span inside it has ended.
     ///
-    /// For roots that leave work behind: a task that was spawned inside a request belongs to its
-    /// trace, and does not make the request longer.
+    /// For roots that leave work behind: a task that was spawned inside a request, in a span of its
+    /// own or in the request's, belongs to its trace and does not make the request longer. What
+    /// fails in it keeps the trace for 5 more seconds. Fields that are set later may be missing.
     ///
     /// # Examples
     /// ```
@@ -108,9 +109,8 @@ impl SpanExt for tracing::Span {
         on_span(self, |layer, span| {
             let context = layer.child_of(parent, true);
             let member = layer.begin_trace(&context, true, span.started);
-            span.state().reparent(context, parent.span_id, member);
-        })
-        .is_some()
+            span.reparent(context, parent.span_id, member)
+        }) == Some(true)
     }
 
     fn add_link(&self, to: &TraceContext) -> bool {

@@ -17,7 +17,7 @@ use opentelemetry_sdk::trace::{
 use prost::Message as _;
 
 use super::redact;
-use crate::pipeline::{Pipeline, Place};
+use crate::pipeline::{Ending, Pipeline, Place};
 use crate::propagation::TraceContext;
 use crate::sampling::{EndedSpan, Keeper, LocalTrace, TraceMember};
 
@@ -87,8 +87,9 @@ impl SpanProcessor for SpanBridge {
             redact::span(redactor, &mut span);
             span.encode_raw(wire);
         };
+        let (member, wire) = (member.as_ref(), &mut Vec::new());
         self.pipeline
-            .ended_span(&ended, member.as_ref(), head, &mut Vec::new(), encode);
+            .ended_span(&ended, member, Ending::Closed, head, wire, encode);
     }
 
     fn force_flush(&self) -> OTelSdkResult {

@@ -197,6 +197,36 @@ impl LocalTrace {
         self.open.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// A span ended that is still part of the trace, because somebody holds it; true if its record
+    /// is not asked for again.
+    pub(super) fn end_early(
+        self: &Arc<Self>,
+        span: &EndedSpan<'_>,
+        wire: &mut Vec<u8>,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) -> bool {
+        let mut state = self.lock();
+        let is_root = span.id == self.root;
+        if self.judge(&mut state, span, is_root) {
+            self.forget(&mut state, 1);
+            return true;
+        }
+        if is_root {
+            state.root_ended = Some(self.keeper.now());
+        }
+        let fate = match state.stage {
+            Stage::Sampled if is_root && state.merit.is_none() => Fate::Hold,
+            Stage::Kept if is_root || state.passed < TRACE_BYTES => Fate::Send,
+            Stage::Sampled => Fate::Send,
+            // What happens until it is gone decides.
+            Stage::Waiting | Stage::Kept | Stage::Forgotten => return false,
+        };
+        wire.clear();
+        encode(wire);
+        self.dispose(&mut state, span, is_root, fate, wire);
+        true
+    }
+
     /// A span ended; `encode` is asked for its record if that is needed.
     pub(super) fn end(
         self: &Arc<Self>,
@@ -205,10 +235,10 @@ impl LocalTrace {
         encode: impl FnOnce(&mut Vec<u8>),
     ) {
         let mut state = self.lock();
-        let is_root = span.id == self.root && state.root_ended.is_none();
+        let is_root = span.id == self.root;
         let was_refused = self.judge(&mut state, span, is_root);
         let is_last = self.open.fetch_sub(1, Ordering::AcqRel) == 1;
-        if is_root {
+        if is_root && state.root_ended.is_none() {
             state.root_ended = Some(self.keeper.now());
         }
         let is_error = span.failed && self.keeper.policy().honours(Reason::Error);

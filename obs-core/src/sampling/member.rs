@@ -10,7 +10,9 @@ use super::local_trace::{EndedSpan, LocalTrace};
 #[derive(Debug)]
 pub(crate) struct TraceMember {
     trace: Arc<LocalTrace>,
-    has_ended: AtomicBool,
+    /// Its record is where it belongs, or is not needed; it may still be a part of the trace.
+    is_done: AtomicBool,
+    has_left: AtomicBool,
 }
 
 impl TraceMember {
@@ -18,7 +20,8 @@ impl TraceMember {
         trace.enter();
         Self {
             trace,
-            has_ended: AtomicBool::new(false),
+            is_done: AtomicBool::new(false),
+            has_left: AtomicBool::new(false),
         }
     }
 
@@ -26,21 +29,39 @@ impl TraceMember {
         &self.trace
     }
 
-    /// The span has ended; `encode` is asked for its record if that is needed.
+    /// The span has ended, but somebody holds it: what comes of that is still part of the trace.
+    /// `encode` is asked for its record if that is needed by now.
+    pub(crate) fn end_early(
+        &self,
+        span: &EndedSpan<'_>,
+        wire: &mut Vec<u8>,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) {
+        if !self.is_done.load(Ordering::Relaxed) && self.trace.end_early(span, wire, encode) {
+            self.is_done.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// The span has ended and is gone; `encode` is asked for its record if that is needed.
     pub(crate) fn end(
         &self,
         span: &EndedSpan<'_>,
         wire: &mut Vec<u8>,
         encode: impl FnOnce(&mut Vec<u8>),
     ) {
-        if !self.has_ended.swap(true, Ordering::Relaxed) {
+        if self.has_left.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        if self.is_done.load(Ordering::Relaxed) {
+            self.trace.leave(false);
+        } else {
             self.trace.end(span, wire, encode);
         }
     }
 
     /// The span goes on in another trace.
     pub(crate) fn leave(self) {
-        if !self.has_ended.swap(true, Ordering::Relaxed) {
+        if !self.has_left.swap(true, Ordering::Relaxed) {
             self.trace.leave(false);
         }
     }
@@ -48,8 +69,8 @@ impl TraceMember {
 
 impl Drop for TraceMember {
     fn drop(&mut self) {
-        if !*self.has_ended.get_mut() {
-            self.trace.leave(true);
+        if !*self.has_left.get_mut() {
+            self.trace.leave(!*self.is_done.get_mut());
         }
     }
 }

@@ -7,3 +7,4 @@ mod late;
 mod rate;
 mod reasons;
 mod support;
+mod told_to_end;
