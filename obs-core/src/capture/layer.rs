@@ -174,17 +174,24 @@ impl CaptureLayer {
         enclosing
             .filter(|span| span.context_id() == parent.span_id)
             .and_then(Span::trace)
-            .or_else(|| opentelemetry::Context::map_current(|active| keeper.find(parent, active)))
             .filter(|trace| keeper.owns(trace))
+            .or_else(|| opentelemetry::Context::map_current(|active| keeper.find(parent, active)))
     }
 
-    /// An ERROR event: the enclosing span has failed, and the local trace it happened in.
+    /// An ERROR event: the enclosing span has failed, and the local trace it happened in, which is
+    /// another where a context was attached inside.
     fn saw_error(&self, span: Option<&Span>, parent: Option<&(TraceContext, bool)>) {
         if let Some(span) = span {
             span.fail();
-        } else if let (Some(keeper), Some((parent, false))) = (&self.pipeline.keeper, parent)
-            && let Some(trace) = keeper.open_spans().trace_of(parent.span_id)
-        {
+        }
+        let (Some(keeper), Some((parent, false))) = (&self.pipeline.keeper, parent) else {
+            return;
+        };
+        if span.is_some_and(|span| span.context_id() == parent.span_id) {
+            return;
+        }
+        let found = opentelemetry::Context::map_current(|active| keeper.find(parent, active));
+        if let Some(trace) = found {
             trace.failed();
         }
     }

@@ -116,7 +116,7 @@ pub(super) fn flush(pipeline: &Pipeline) -> OTelSdkResult {
 }
 
 /// The local trace of the parent, if that is a span of this process.
-fn trace_of(keeper: &Keeper, parent: &Context) -> Option<Arc<LocalTrace>> {
+fn trace_of(keeper: &Arc<Keeper>, parent: &Context) -> Option<Arc<LocalTrace>> {
     let span = parent.span();
     let context = span.span_context();
     if !context.is_valid() || context.is_remote() {

@@ -117,10 +117,15 @@ impl Keeper {
 
     /// The local trace of an open or ended span of this process, as seen from a context in which it
     /// is active. Not by the trace's id alone: a caller may have two requests under way in one trace.
-    pub(crate) fn find(&self, parent: &TraceContext, active: &Context) -> Option<Arc<LocalTrace>> {
+    /// Nor is a trace of another pipeline ours, though its context may be the one in which we are.
+    pub(crate) fn find(
+        self: &Arc<Self>,
+        parent: &TraceContext,
+        active: &Context,
+    ) -> Option<Arc<LocalTrace>> {
         self.open_spans.trace_of(parent.span_id).or_else(|| {
             ActiveTrace::of(active)
-                .filter(|trace| trace.trace_id() == parent.trace_id)
+                .filter(|trace| trace.trace_id() == parent.trace_id && self.owns(trace))
                 .cloned()
         })
     }

@@ -187,3 +187,50 @@ fn without_keeping_roots_of_the_api_say_their_weight() {
         .has("sampling.weight", 1.0);
     root.child("child").has_no("sampling.reason");
 }
+
+#[test]
+fn an_error_under_an_attached_context_keeps_its_trace() {
+    let (t, _clock) = refusing(&[]);
+    let root = t.run_sync(|| tracing::info_span!("root"));
+    let context = t.run_sync(|| root.in_scope(Context::current));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let _active = context.clone().attach();
+            t.run_sync(|| tracing::error!("boom elsewhere"));
+        });
+    });
+    drop(root);
+    let root = t.spans().one("root");
+    root.has("sampling.reason", "error");
+    let log = t.logs().one("boom elsewhere");
+    assert_eq!(log.trace_id(), root.trace_id());
+
+    let other = t.run_sync(|| tracing::info_span!("other"));
+    let context = t.run_sync(|| other.in_scope(Context::current));
+    t.run_sync(|| {
+        tracing::info_span!("around").in_scope(|| {
+            let _active = context.attach();
+            tracing::error!("boom in both");
+        });
+        drop(other);
+    });
+    assert_eq!(names(&t), ["around", "other", "root"]);
+}
+
+#[test]
+fn a_trace_of_another_pipeline_is_not_ours() {
+    let ((ours, _), (theirs, _)) = (refusing(&[]), refusing(&[]));
+    let tracer = provider(&ours).tracer("library");
+    theirs.run_sync(|| {
+        tracing::info_span!("theirs").in_scope(|| {
+            let mut fails = tracer.start("fails");
+            fails.set_status(Status::error("boom"));
+            fails.end();
+            ours.run_sync(|| tracing::error!("boom"));
+        });
+    });
+    assert_eq!(names(&ours), ["fails"]);
+    assert_eq!(names(&theirs), [""; 0]);
+    assert_eq!(report(&ours).forgotten_spans, 0);
+    assert_eq!(report(&theirs).forgotten_spans, 1);
+}
