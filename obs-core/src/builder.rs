@@ -471,7 +471,9 @@ fn keeper(
     policy: Option<Policy>,
     clock: &Clock,
 ) -> Option<Arc<Keeper>> {
-    let exporter = exporter.filter(|exporter| exporter.sends_traces())?;
+    // One that only describes itself sends nothing, and says the same of what it would keep.
+    let exporter =
+        exporter.filter(|exporter| exporter.endpoint(crate::export::Signal::Traces).is_some())?;
     let outlet = Box::new(SpanOutlet(exporter.clone()));
     let keeper = Keeper::new(policy?, clock.clone(), outlet);
     exporter.watch_sampling(keeper.tally());

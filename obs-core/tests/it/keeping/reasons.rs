@@ -300,3 +300,28 @@ fn callees_are_told_of_the_change_of_mind_only_if_asked_to() {
         t.spans().one("root").has("sampling.reason", "error");
     }
 }
+
+#[test]
+fn a_description_says_what_a_running_pipeline_says() {
+    let receiver = testing::Receiver::start();
+    let builder = || {
+        obs_core::builder("shop").env(obs_core::config::Env::from_pairs([
+            ("LOG_FORMAT", "off"),
+            ("LOG_FILE_PATH", "off"),
+            ("OBS_KEEP_SLOW", "2s"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.endpoint().as_str()),
+        ]))
+    };
+    let traces = |lines: Vec<&str>| {
+        let traces = lines.into_iter().find(|line| line.starts_with("traces"));
+        traces.unwrap().to_owned()
+    };
+    let before = builder().describe().unwrap();
+    let before = traces(before.lines.iter().map(String::as_str).collect());
+    let (telemetry, _layer) = builder()
+        .quiet()
+        .build::<tracing_subscriber::Registry>()
+        .unwrap();
+    assert_eq!(before, traces(telemetry.describe().lines().collect()));
+    assert!(before.contains("OBS_KEEP"), "{before}");
+}
