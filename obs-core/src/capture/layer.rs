@@ -134,7 +134,8 @@ impl CaptureLayer {
         };
         let member = match known {
             Some(trace) => Some(TraceMember::new(trace)),
-            None => self.begin_trace(&context, true, started),
+            None if parent_is_remote => self.begin_trace(&context, true, started),
+            None => self.begin_part(&context, started),
         };
         let origin = Origin {
             enclosing,
@@ -162,6 +163,13 @@ impl CaptureLayer {
         let keeper = self.pipeline.keeper.as_ref()?;
         let head = self.pipeline.sampler().head(root.is_sampled(), has_parent);
         Some(TraceMember::new(keeper.begin(root, head, started)))
+    }
+
+    /// The same for a span below one of this process whose local trace is not known.
+    fn begin_part(&self, top: &TraceContext, started: Instant) -> Option<TraceMember> {
+        let keeper = self.pipeline.keeper.as_ref()?;
+        let head = self.pipeline.sampler().head(top.is_sampled(), true);
+        Some(TraceMember::new(keeper.begin_part(top, head, started)))
     }
 
     /// The local trace of a parent in this process, if it is one of ours.

@@ -47,11 +47,16 @@ impl SpanProcessor for SpanBridge {
         };
         let context = span.span_context();
         let trace = trace_of(keeper, parent).unwrap_or_else(|| {
-            let has_parent = parent.span().span_context().is_valid();
+            let above = parent.span().span_context().clone();
             let sampler = self.pipeline.sampler();
-            let head = sampler.head(context.is_sampled(), has_parent);
+            let head = sampler.head(context.is_sampled(), above.is_valid());
             let root = TraceContext::from(context);
-            keeper.begin(&root, head, self.pipeline.clock.now())
+            let now = self.pipeline.clock.now();
+            if above.is_valid() && !above.is_remote() {
+                keeper.begin_part(&root, head, now)
+            } else {
+                keeper.begin(&root, head, now)
+            }
         });
         let member = TraceMember::new(trace);
         keeper

@@ -59,14 +59,30 @@ impl Keeper {
         head: Head,
         started: Instant,
     ) -> Arc<LocalTrace> {
+        self.open(root, head, false, started)
+    }
+
+    /// The same below a span of this process whose local trace is not known, because it has ended
+    /// or is none of ours: what is counted is that one.
+    pub(crate) fn begin_part(
+        self: &Arc<Self>,
+        top: &TraceContext,
+        head: Head,
+        started: Instant,
+    ) -> Arc<LocalTrace> {
+        self.open(top, head, true, started)
+    }
+
+    fn open(
+        self: &Arc<Self>,
+        root: &TraceContext,
+        head: Head,
+        is_part: bool,
+        started: Instant,
+    ) -> Arc<LocalTrace> {
+        let (trace, root) = (root.trace_id, root.span_id);
         let keeper = Arc::clone(self);
-        Arc::new(LocalTrace::new(
-            keeper,
-            root.trace_id,
-            root.span_id,
-            head,
-            started,
-        ))
+        Arc::new(LocalTrace::new(keeper, trace, root, head, is_part, started))
     }
 
     /// Whether a trace is one of this pipeline's.

@@ -18,6 +18,8 @@ pub(crate) struct LocalTrace {
     trace_id: TraceId,
     root: SpanId,
     head: Head,
+    /// The root has a parent in this process whose local trace is not known: it counts for both.
+    is_part: bool,
     started: Instant,
     /// How many of its spans have not ended.
     open: AtomicUsize,
@@ -122,6 +124,7 @@ impl LocalTrace {
         trace_id: TraceId,
         root: SpanId,
         head: Head,
+        is_part: bool,
         started: Instant,
     ) -> Self {
         let stage = if head.sampled {
@@ -134,6 +137,7 @@ impl LocalTrace {
             trace_id,
             root,
             head,
+            is_part,
             started,
             open: AtomicUsize::new(0),
             is_passed_on: AtomicBool::new(false),
@@ -398,7 +402,8 @@ impl LocalTrace {
         };
         let mark = match is_late {
             true => Some(late),
-            false => is_root.then(|| self.mark(state)),
+            false if is_root => self.mark(state),
+            false => None,
         };
         if let Some(mark) = mark {
             if fate == Fate::SendAlone {
@@ -453,7 +458,9 @@ impl LocalTrace {
         for frame in buffer.frames() {
             if root_at == Some(frame.at) {
                 let mut record = frame.record.to_vec();
-                outlet.mark(&mut record, self.mark(state));
+                if let Some(mark) = self.mark(state) {
+                    outlet.mark(&mut record, mark);
+                }
                 outlet.send(frame.scope, frame.failed, &record);
             } else {
                 outlet.send(frame.scope, frame.failed, frame.record);
@@ -476,14 +483,14 @@ impl LocalTrace {
     }
 
     /// What the root says.
-    fn mark(&self, state: &State) -> Mark {
+    fn mark(&self, state: &State) -> Option<Mark> {
         match state.merit {
             // Whatever head sampling said, such a trace is exported: it stands for itself.
-            Some(reason) => Mark {
+            Some(reason) => Some(Mark {
                 reason,
-                weight: Some(1.0),
-            },
-            None => self.head.mark,
+                weight: (!self.is_part).then_some(1.0),
+            }),
+            None => (!self.is_part).then_some(self.head.mark),
         }
     }
 

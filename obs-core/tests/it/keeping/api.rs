@@ -234,3 +234,34 @@ fn a_trace_of_another_pipeline_is_not_ours() {
     assert_eq!(report(&ours).forgotten_spans, 0);
     assert_eq!(report(&theirs).forgotten_spans, 1);
 }
+
+#[test]
+fn below_a_span_whose_trace_is_not_known_no_root_is_counted_again() {
+    for (ratio, arrived) in [("0", &["api", "api error", "error"][..]), ("1", ALL)] {
+        let (t, _clock) = refusing(&[("OTEL_TRACES_SAMPLER_ARG", ratio)]);
+        let tracer = provider(&t).tracer("library");
+        t.run_sync(|| {
+            let context = Context::current_with_span(tracer.start("api"));
+            let _active = context.clone().attach();
+            context.span().set_status(Status::error("boom"));
+            context.span().end();
+            drop(tracing::info_span!("fine"));
+            tracer.start("api fine").end();
+            tracing::info_span!("error").in_scope(|| tracing::error!("boom"));
+            let mut failed = tracer.start("api error");
+            failed.set_status(Status::error("boom"));
+            failed.end();
+        });
+        assert_eq!(names(&t), arrived);
+        let spans = t.spans();
+        spans.one("api").has("sampling.weight", 1.0);
+        for span in spans.iter().filter(|span| span.name != "api") {
+            assert_eq!(span.attribute("sampling.weight"), None, "{}", span.name);
+            let is_error = span.name.ends_with("error");
+            let reason = is_error.then(|| "error".to_owned());
+            assert_eq!(span.attribute("sampling.reason"), reason, "{}", span.name);
+        }
+    }
+}
+
+const ALL: &[&str] = &["api", "api error", "api fine", "error", "fine"];
