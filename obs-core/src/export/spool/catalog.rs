@@ -193,6 +193,14 @@ impl Catalog {
         oldest.map(|(oldest, place)| (place, oldest))
     }
 
+    /// The next record of the same file that nobody has.
+    pub(super) fn waiting_after(&self, place: Place) -> Option<(Place, Entry)> {
+        let entries = &self.segments.get(&place.segment)?.entries;
+        let mut behind = entries.iter().enumerate().skip(place.entry + 1);
+        let (entry, found) = behind.find(|(_, entry)| entry.state == State::Waiting)?;
+        Some((Place { entry, ..place }, *found))
+    }
+
     /// The file with the oldest records, of those that nobody has a record of.
     pub(super) fn oldest_segment(&self) -> Option<SegmentKey> {
         let free = self.segments.iter().filter(|(_, held)| held.leased == 0);

@@ -3,23 +3,22 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use obs_redact::Redactor;
 
 use super::catalog::{Catalog, Place, SegmentKey};
 use super::disk::Disk;
 use super::folder::Folder;
-use super::gate::{Gate, Pauses};
+use super::gate::Pauses;
+use super::leasing::{Lease, Reads};
 use super::mailbox::{Command, Mailbox, Stored};
 use super::notices::Notices;
-use super::replay;
 use super::scan::State;
 use super::settings::Settings;
 use super::shelf::{Body, Ticket, Told};
 use crate::export::Signal;
 use crate::export::account::Reason;
-use crate::export::batch::Batch;
 
 /// Does what the shelves ask for. The only one that touches the files.
 pub(super) struct Keeper {
@@ -38,31 +37,9 @@ pub(super) struct Keeper {
     pub(super) filling: Vec<Option<SegmentKey>>,
     /// The numbers of the next folder and of the next file.
     pub(super) next: (u32, u64),
-    leased: HashMap<Ticket, Lease>,
-    reads: Reads,
-}
-
-/// A record that somebody has.
-struct Lease {
-    place: Place,
-    shelf: usize,
-    items: u64,
-    is_own: bool,
-}
-
-/// What became of the last reads.
-struct Reads {
-    gate: Gate,
-    /// The record that could not be read, and how often.
-    failed: Option<(Place, u32)>,
-}
-
-/// Why a record cannot be sent.
-enum Unusable {
-    /// It is damaged.
-    Corrupt,
-    /// The disk does not give it.
-    Disk(io::Error),
+    /// What somebody has.
+    pub(super) leased: HashMap<Ticket, Lease>,
+    pub(super) reads: Reads,
 }
 
 impl Keeper {
@@ -88,10 +65,7 @@ impl Keeper {
             home: None,
             next: (0, 1),
             leased: HashMap::new(),
-            reads: Reads {
-                gate: Gate::new(pauses),
-                failed: None,
-            },
+            reads: Reads::new(pauses),
         }
     }
 
@@ -122,14 +96,14 @@ impl Keeper {
                 ticket,
                 body,
             } => self.store(shelf, ticket, body),
-            Command::Lease { shelf } => {
-                let told = self.lease(shelf);
+            Command::Lease { shelf, most_bytes } => {
+                let told = self.lease(shelf, most_bytes);
                 self.publish();
                 self.mailbox.answer_lease(shelf, told);
             }
             Command::Done(ticket) => {
                 if let Some(lease) = self.leased.remove(&ticket) {
-                    self.settle(&[lease.place]);
+                    self.settle(&lease.places);
                 }
             }
             Command::Sending(ticket) => self.note_sending(ticket),
@@ -177,7 +151,7 @@ impl Keeper {
                 Ok(place) => {
                     self.notices.works(&self.settings.dir);
                     let lease = Lease {
-                        place,
+                        places: vec![place],
                         shelf,
                         items: body.items as u64,
                         is_own: true,
@@ -193,112 +167,6 @@ impl Keeper {
         self.mailbox.answer_store(shelf, ticket, stored);
     }
 
-    fn note_sending(&self, ticket: Ticket) {
-        let place = self.leased.get(&ticket).map(|lease| lease.place);
-        let Some((segment, entry)) = place.and_then(|place| self.catalog.record(place)) else {
-            return;
-        };
-        // Without the note a record that is doubled is not counted as such; it is sent all the same.
-        if let Err(error) = segment.file.mark_sent(&*self.disk, entry.offset) {
-            self.notices.not_settled(segment.file.path(), &error);
-        }
-    }
-
-    fn release(&mut self, ticket: Ticket, may_have_arrived: bool) {
-        let Some(lease) = self.leased.remove(&ticket) else {
-            return;
-        };
-        self.catalog.set_arrived(lease.place, may_have_arrived);
-        if self.catalog.segment(lease.place.segment).is_some() {
-            self.catalog.set(lease.place, State::Waiting);
-        } else {
-            // Its file was taken away meanwhile.
-            let (reason, own) = (Reason::Corrupt, lease.is_own);
-            let items = lease.items;
-            self.mailbox
-                .tell(lease.shelf, Told::Lost { items, reason, own });
-        }
-    }
-
-    fn lease(&mut self, shelf: usize) -> Told {
-        while self.resumes_at().is_none() {
-            let Some((place, oldest)) = self.catalog.oldest_waiting(shelf) else {
-                break;
-            };
-            if oldest < self.expired_before() {
-                self.expire();
-                continue;
-            }
-            match self.load(shelf, place) {
-                Ok(told) => {
-                    self.reads.gate.succeeded();
-                    self.reads.failed = None;
-                    return told;
-                }
-                Err(Unusable::Corrupt) => self.lose_damaged(place),
-                Err(Unusable::Disk(error)) if error.kind() == io::ErrorKind::NotFound => {
-                    self.forget(place.segment);
-                }
-                Err(Unusable::Disk(error)) => self.read_failed(place, &error),
-            }
-        }
-        Told::Empty
-    }
-
-    /// Reads a record, and notes who has it.
-    fn load(&mut self, shelf: usize, place: Place) -> Result<Told, Unusable> {
-        let (segment, entry) = self.catalog.record(place).ok_or(Unusable::Corrupt)?;
-        let (is_own, items) = (segment.is_own, entry.items);
-        let may_have_arrived = entry.may_have_arrived;
-        let read = segment.file.read(&*self.disk, entry.offset, entry.length);
-        let record = read.map_err(Unusable::Disk)?.ok_or(Unusable::Corrupt)?;
-        let now = crate::clock::unix_nanos();
-        let age = now.saturating_sub(record.header.oldest_unix_nanos);
-        let since = replay::since(Duration::from_nanos(age));
-        let signal = segment.file.header().signal;
-        let batch: Option<Batch> =
-            replay::batch(signal, &record.payload, items, since, &self.redactor);
-        let batch = batch.ok_or(Unusable::Corrupt)?;
-        let ticket = self.mailbox.ticket();
-        let lease = Lease {
-            place,
-            shelf,
-            items: u64::from(items),
-            is_own,
-        };
-        self.leased.insert(ticket, lease);
-        self.catalog.set(place, State::Leased);
-        Ok(Told::Leased {
-            ticket,
-            batch,
-            may_have_arrived,
-            own: is_own,
-        })
-    }
-
-    /// A disk that does not answer for a moment must not cost everything that is on it.
-    fn read_failed(&mut self, place: Place, error: &io::Error) {
-        let before = self.reads.failed.filter(|(failed, _)| *failed == place);
-        let times = before.map_or(1, |(_, times)| times + 1);
-        self.reads.failed = Some((place, times));
-        self.reads.gate.failed(Instant::now());
-        if let Some(segment) = self.catalog.segment(place.segment) {
-            self.notices.not_read(segment.file.path(), error);
-        }
-        if times >= MOST_READS {
-            self.reads.failed = None;
-            self.lose(&[place], Reason::Corrupt);
-        }
-    }
-
-    fn lose_damaged(&mut self, place: Place) {
-        if let Some((segment, entry)) = self.catalog.record(place) {
-            let items = u64::from(entry.items);
-            self.notices.damaged(segment.file.path(), items);
-        }
-        self.lose(&[place], Reason::Corrupt);
-    }
-
     /// Gives up what waits for longer than is allowed.
     pub(super) fn expire(&mut self) {
         let before = self.expired_before();
@@ -312,7 +180,7 @@ impl Keeper {
         crate::clock::unix_nanos().saturating_sub(max_age)
     }
 
-    fn lose(&mut self, places: &[Place], reason: Reason) {
+    pub(super) fn lose(&mut self, places: &[Place], reason: Reason) {
         let mut lost: BTreeMap<(usize, bool), u64> = BTreeMap::new();
         for place in places {
             if let Some((segment, entry)) = self.catalog.record(*place) {
@@ -393,6 +261,3 @@ impl Keeper {
         }
     }
 }
-
-/// A record that the disk does not give so often is given up.
-const MOST_READS: u32 = 3;

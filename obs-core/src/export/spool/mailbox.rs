@@ -65,6 +65,7 @@ pub(super) enum Command {
     },
     Lease {
         shelf: usize,
+        most_bytes: usize,
     },
     Done(Ticket),
     Sending(Ticket),
@@ -149,12 +150,12 @@ impl Mailbox {
         ticket
     }
 
-    pub(super) fn lease(&self, shelf: usize) {
+    pub(super) fn lease(&self, shelf: usize, most_bytes: usize) {
         let mut state = self.lock();
         if let Some(answers) = state.answers.get_mut(shelf) {
             answers.leases += 1;
         }
-        self.push(state, Command::Lease { shelf });
+        self.push(state, Command::Lease { shelf, most_bytes });
     }
 
     pub(super) fn send(&self, command: Command) {

@@ -34,6 +34,7 @@ mod gate;
 mod identity;
 mod inspection;
 mod keeper;
+mod leasing;
 mod mailbox;
 mod notices;
 mod replay;

@@ -173,9 +173,13 @@ impl SegmentFile {
         self.mark(disk, offsets, RecordHeader::DONE_AT)
     }
 
-    /// Notes in the file that a record is being sent, so that a later process knows.
-    pub(super) fn mark_sent(&self, disk: &dyn Disk, offset: u32) -> io::Result<()> {
-        self.mark(disk, [offset], RecordHeader::SENT_AT)
+    /// Notes in the file that records are being sent, so that a later process knows.
+    pub(super) fn mark_sent(
+        &self,
+        disk: &dyn Disk,
+        offsets: impl IntoIterator<Item = u32>,
+    ) -> io::Result<()> {
+        self.mark(disk, offsets, RecordHeader::SENT_AT)
     }
 
     fn mark(

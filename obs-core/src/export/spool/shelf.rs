@@ -19,7 +19,7 @@ pub(in crate::export) struct ShelfSpec {
     pub(in crate::export) wake: Arc<dyn Fn() + Send + Sync>,
 }
 
-/// A body of a request that was stored, or a record that was leased; unique in the process.
+/// A body of a request that was stored, or records that were leased; unique in the process.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(in crate::export) struct Ticket(pub(super) u64);
 
@@ -50,7 +50,7 @@ pub(in crate::export) enum Told {
     NotStored(Ticket),
     /// The body is not on disk and never will be: it is larger than the spool can take.
     TooLarge(Ticket),
-    /// A record to send.
+    /// Records to send, one or more of what was stored: settled and given back together.
     Leased {
         ticket: Ticket,
         batch: Batch,
@@ -95,9 +95,11 @@ impl Shelf {
         self.mailbox.store(self.index, body)
     }
 
-    /// Asks for the oldest record that waits: one [`Told::Leased`] or [`Told::Empty`] for each call.
-    pub(in crate::export) fn lease(&self) {
-        self.mailbox.lease(self.index);
+    /// Asks for the oldest record that waits, and for those behind it that one request can carry,
+    /// until the queue would count this many bytes for them: one [`Told::Leased`] or
+    /// [`Told::Empty`] for each call. A single record comes however large it is.
+    pub(in crate::export) fn lease(&self, most_bytes: usize) {
+        self.mailbox.lease(self.index, most_bytes);
     }
 
     /// Whether something waits on disk that nobody has.

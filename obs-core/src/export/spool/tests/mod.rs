@@ -3,6 +3,7 @@
 mod adoption;
 mod bounds;
 mod damage;
+mod gathering;
 mod inspection;
 mod ownership;
 mod roundtrip;

@@ -42,8 +42,8 @@ impl Model {
         self.held.push((ticket, stored));
     }
 
-    fn lease(&mut self, running: &Running) {
-        let Some(leased) = running.lease() else {
+    fn lease(&mut self, running: &Running, most_bytes: usize) {
+        let Some(leased) = running.lease_within(most_bytes) else {
             return;
         };
         let numbers = numbers_of(&leased.texts());
@@ -59,7 +59,7 @@ impl Model {
     fn step(&mut self, running: &Running, numbers: &mut Numbers) {
         match numbers.below(10) {
             0..4 => self.store(running, numbers),
-            4..6 => self.lease(running),
+            4..6 => self.lease(running, numbers.below(40_000)),
             choice if !self.held.is_empty() => {
                 let at = numbers.below(self.held.len());
                 let (ticket, held) = self.held.swap_remove(at);

@@ -264,8 +264,13 @@ impl Running {
         self.shelf.release(ticket, false);
     }
 
+    /// A single record.
     pub(super) fn lease(&self) -> Option<Leased> {
-        self.shelf.lease();
+        self.lease_within(0)
+    }
+
+    pub(super) fn lease_within(&self, most_bytes: usize) -> Option<Leased> {
+        self.shelf.lease(most_bytes);
         let mut others = Vec::new();
         let leased = loop {
             match self.next() {

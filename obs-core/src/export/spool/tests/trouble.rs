@@ -340,7 +340,7 @@ fn a_disk_that_hangs_holds_a_bounded_amount_and_nobody() {
     }
     assert_eq!(tickets.len(), 8);
     let refused = running.shelf.store(body(&["too much"]));
-    running.shelf.lease();
+    running.shelf.lease(0);
     assert!(!running.shelf.has_waiting());
     let spool = running.spool.as_ref().unwrap();
     assert!(!spool.close(Instant::now()), "it does not end in time");
