@@ -151,6 +151,11 @@ impl Queue {
         held.bytes < self.limits.bytes / 2 && held.items < self.limits.items / 2
     }
 
+    /// How many bytes are worth a request of their own.
+    pub(super) fn full_batch(&self) -> usize {
+        full_batch(&self.limits)
+    }
+
     /// Until when those who wait for the end do so, once it has begun.
     pub(super) fn closed_by(&self) -> Option<Instant> {
         self.lock().closed_by
@@ -599,8 +604,11 @@ impl State {
 
 /// Whether this is worth a request of its own.
 fn is_full(held: Amount, limits: &Limits) -> bool {
-    held.items >= limits.batch_items
-        || held.bytes >= FULL_BATCH_BYTES.min(limits.bytes / REQUEST_SHARE)
+    held.items >= limits.batch_items || held.bytes >= full_batch(limits)
+}
+
+fn full_batch(limits: &Limits) -> usize {
+    FULL_BATCH_BYTES.min(limits.bytes / REQUEST_SHARE)
 }
 
 const UNBOUNDED: Amount = Amount {

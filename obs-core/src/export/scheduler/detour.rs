@@ -425,7 +425,7 @@ impl Scheduler {
             && queue.has_room_for_more()
         {
             detour.has_asked = true;
-            detour.shelf.lease(usize::MAX);
+            detour.shelf.lease(queue.full_batch());
         }
     }
 }
