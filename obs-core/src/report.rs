@@ -34,7 +34,8 @@ pub struct SamplingReport {
     ///
     /// `rate_errors`: something in them failed, but `OBS_KEEP_RATE` was used up; `rate`: the same for
     /// slow and forced ones, and for errors after the first of a trace; `trace_bytes`: they were too
-    /// large; `total_bytes`: all that waited was too much.
+    /// large; `total_bytes`: all that waited was too much; `open_spans`: too many spans of the
+    /// OpenTelemetry API were open.
     pub over_bound: BTreeMap<&'static str, u64>,
     /// Bytes of memory taken by spans that wait for the end of their trace.
     pub held_bytes: u64,

@@ -273,6 +273,11 @@ impl LocalTrace {
         }
     }
 
+    /// A span of it cannot be followed to its end, because there are too many.
+    pub(super) fn loses_sight(&self) {
+        self.count(&mut self.lock(), Bound::OpenSpans);
+    }
+
     /// A span is gone without having ended.
     pub(super) fn leave(&self, is_lost: bool) {
         let mut state = self.lock();

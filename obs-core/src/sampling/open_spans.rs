@@ -30,13 +30,16 @@ impl OpenSpans {
     /// Remembers a span until it ends, if there is room.
     pub(crate) fn insert(&self, id: SpanId, provider: u64, member: TraceMember) {
         let mut spans = self.lock();
-        let replaced = if spans.closed || spans.by_id.len() >= MAX_OPEN {
+        if spans.closed {
             drop(spans);
-            Some(Entry { member, provider })
+        } else if spans.by_id.len() >= MAX_OPEN {
+            drop(spans);
+            member.trace().loses_sight();
         } else {
-            spans.by_id.insert(id, Entry { member, provider })
-        };
-        drop(replaced);
+            let replaced = spans.by_id.insert(id, Entry { member, provider });
+            drop(spans);
+            drop(replaced);
+        }
     }
 
     /// The local trace of an open span.
@@ -86,4 +89,4 @@ impl OpenSpans {
 }
 
 /// More spans of the API than this are not open at once, unless something forgets to end them.
-const MAX_OPEN: usize = 65_536;
+pub(super) const MAX_OPEN: usize = 65_536;

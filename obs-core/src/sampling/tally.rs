@@ -16,15 +16,18 @@ pub(super) enum Bound {
     TraceBytes,
     /// The bytes of all traces together.
     TotalBytes,
+    /// The number of open spans of the API.
+    OpenSpans,
 }
 
 impl Bound {
-    pub(super) const COUNT: usize = 4;
+    pub(super) const COUNT: usize = 5;
     const ALL: [Self; Self::COUNT] = [
         Self::RateErrors,
         Self::Rate,
         Self::TraceBytes,
         Self::TotalBytes,
+        Self::OpenSpans,
     ];
 
     const fn name(self) -> &'static str {
@@ -33,6 +36,7 @@ impl Bound {
             Self::Rate => "rate",
             Self::TraceBytes => "trace_bytes",
             Self::TotalBytes => "total_bytes",
+            Self::OpenSpans => "open_spans",
         }
     }
 }

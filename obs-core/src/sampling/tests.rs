@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::keeper::{Keeper, Outlet};
 use super::local_trace::EndedSpan;
 use super::member::TraceMember;
+use super::open_spans::MAX_OPEN;
 use super::policy::Policy;
 use super::reason::{Head, Mark, Reason};
 use crate::clock::Clock;
@@ -171,4 +172,27 @@ fn nothing_is_left_of_traces_that_ended() {
     assert_eq!(exported.0.lock().unwrap().len(), 2_000);
     assert_eq!(report.forgotten_spans, 6_000);
     assert_eq!(Arc::strong_count(&keeper), 1, "no trace is left");
+}
+
+#[test]
+fn a_trace_with_a_span_beyond_the_bound_of_open_ones_says_so_once() {
+    let (keeper, _) = keeper();
+    let (member, _) = root(&keeper, Instant::now());
+    let open = |spans: usize| {
+        for _ in 0..spans {
+            let span = TraceMember::new(Arc::clone(member.trace()));
+            keeper.open_spans().insert(SpanId::random(), 1, span);
+        }
+    };
+    open(MAX_OPEN);
+    assert_eq!(keeper.tally().report().over_bound["open_spans"], 0);
+    open(2);
+    let report = keeper.tally().report();
+    assert_eq!(
+        (report.over_bound["open_spans"], report.forgotten_spans),
+        (1, 2)
+    );
+    keeper.open_spans().give_up(1);
+    open(1);
+    assert_eq!(keeper.open_spans().len(), 1, "there is room again");
 }

@@ -39,6 +39,7 @@ fn a_trace_over_its_bound_is_forgotten_and_its_errors_are_not() {
     assert_eq!(
         report.over_bound,
         BTreeMap::from([
+            ("open_spans", 0),
             ("rate", 0),
             ("rate_errors", 0),
             ("total_bytes", 0),
@@ -165,6 +166,7 @@ fn the_numbers_are_metrics_from_the_start() {
     assert_eq!(
         points("obs.sampling.traces.over_bound", "bound"),
         expected(&[
+            ("open_spans", 0),
             ("rate", 0),
             ("rate_errors", 0),
             ("total_bytes", 0),
