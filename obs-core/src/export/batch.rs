@@ -136,7 +136,7 @@ fn keys(record: &[u8], field: u64) -> impl Iterator<Item = &[u8]> {
 
 /// The length-delimited fields of a message; what is none is skipped, and what is no message ends
 /// the list.
-fn fields(message: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
+pub(super) fn fields(message: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
     let mut rest = message;
     std::iter::from_fn(move || {
         loop {

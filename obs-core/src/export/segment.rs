@@ -29,26 +29,29 @@ impl Segment {
     /// record makes one for each.
     pub(super) const OVERHEAD: usize = 160;
 
-    /// Records that were decoded, framed again.
-    pub(super) fn of_messages<M: Message>(scope: &str, records: &[M], since: Instant) -> Self {
-        let length: usize = records
-            .iter()
-            .map(Message::encoded_len)
-            .map(|length| 1 + varint_len(length) + length)
-            .sum();
+    /// Records that were decoded, framed again, about so many bytes of them; none if one of them is
+    /// none.
+    pub(super) fn of_messages<M: Message>(
+        scope: &str,
+        records: impl Iterator<Item = Option<M>>,
+        length: usize,
+        since: Instant,
+    ) -> Option<Self> {
         let mut bytes = Vec::with_capacity(length);
+        let mut items = 0;
         for record in records {
             bytes.push(RECORD_TAG);
             // A vector has room for everything.
-            let _always = record.encode_length_delimited(&mut bytes);
+            let _always = record?.encode_length_delimited(&mut bytes);
+            items += 1;
         }
-        Self {
+        Some(Self {
             scope: Arc::from(scope),
             bytes: bytes.into(),
-            items: records.len(),
+            items,
             since,
             generation: 0,
-        }
+        })
     }
 
     /// What the queue counts for it.

@@ -8,14 +8,14 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use hyper::body::Bytes;
 use obs_redact::Redactor;
-use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 
 use crate::export::Signal;
-use crate::export::batch::Batch;
+use crate::export::batch::{Batch, fields};
 use crate::export::segment::Segment;
 use crate::otel::redact;
 
@@ -33,7 +33,8 @@ pub(super) fn compress(pieces: &[Bytes], free: usize) -> io::Result<Vec<u8>> {
 
 /// The records of a payload, as many as were said to be in it; none if it is damaged.
 ///
-/// They were redacted when they were recorded. The rules may have become stricter since.
+/// They were redacted when they were recorded. The rules may have become stricter since. Each is
+/// decoded by itself: an empty one takes two bytes in a body, and hundreds once it is decoded.
 pub(super) fn batch(
     signal: Signal,
     payload: &[u8],
@@ -42,13 +43,19 @@ pub(super) fn batch(
     redactor: &Redactor,
 ) -> Option<Batch> {
     let body = expand(payload)?;
-    let (resource, segments) = match signal {
-        Signal::Logs => logs(&body, since, redactor)?,
-        Signal::Traces => spans(&body, since, redactor)?,
-        Signal::Metrics => return None,
+    let mut entries = parts(&body, RESOURCE_ENTRY);
+    let (entry, None) = (entries.next()?, entries.next()) else {
+        return None;
     };
-    let batch = Batch::new(segments).of(Some(resource));
-    (batch.items == items as usize).then_some(batch)
+    let groups = || parts(entry, SCOPE_ENTRY);
+    let records: usize = groups().map(|group| parts(group, RECORD).count()).sum();
+    if records != items as usize || groups().count() > MOST_GROUPS {
+        return None;
+    }
+    let segments = groups().map(|group| segment(signal, group, since, redactor));
+    let mut segments = segments.collect::<Option<Vec<Segment>>>()?;
+    segments.retain(|segment| segment.items > 0);
+    Some(Batch::new(segments).of(Some(resource(entry, redactor)?)))
 }
 
 /// When something of this age began, as far back as this machine's clock reaches.
@@ -64,43 +71,56 @@ fn expand(payload: &[u8]) -> Option<Vec<u8>> {
     (body.len() <= MAX_BODY).then_some(body)
 }
 
-fn logs(body: &[u8], since: Instant, redactor: &Redactor) -> Option<(Bytes, Vec<Segment>)> {
-    let request = ExportLogsServiceRequest::decode(body).ok()?;
-    let [entry] = <[_; 1]>::try_from(request.resource_logs).ok()?;
-    let segments = entry.scope_logs.into_iter().map(|mut group| {
-        let records = &mut group.log_records;
-        records
-            .iter_mut()
-            .for_each(|record| redact::log_record(redactor, record));
-        Segment::of_messages(&name(group.scope), records, since)
-    });
-    let segments = segments.filter(|segment| segment.items > 0).collect();
-    Some((resource(entry.resource, redactor), segments))
+/// The records of one scope.
+fn segment(signal: Signal, group: &[u8], since: Instant, redactor: &Redactor) -> Option<Segment> {
+    let scope = parts(group, SCOPE).next().unwrap_or_default();
+    let scope = InstrumentationScope::decode(scope).ok()?.name;
+    let records = parts(group, RECORD);
+    match signal {
+        Signal::Logs => {
+            let records = records.map(|record| {
+                let mut record = LogRecord::decode(record).ok()?;
+                redact::log_record(redactor, &mut record);
+                Some(record)
+            });
+            Segment::of_messages(&scope, records, group.len(), since)
+        }
+        Signal::Traces => {
+            let records = records.map(|record| {
+                let mut span = Span::decode(record).ok()?;
+                redact::span(redactor, &mut span);
+                Some(span)
+            });
+            Segment::of_messages(&scope, records, group.len(), since)
+        }
+        Signal::Metrics => None,
+    }
 }
 
-fn spans(body: &[u8], since: Instant, redactor: &Redactor) -> Option<(Bytes, Vec<Segment>)> {
-    let request = ExportTraceServiceRequest::decode(body).ok()?;
-    let [entry] = <[_; 1]>::try_from(request.resource_spans).ok()?;
-    let segments = entry.scope_spans.into_iter().map(|mut group| {
-        let records = &mut group.spans;
-        records
-            .iter_mut()
-            .for_each(|span| redact::span(redactor, span));
-        Segment::of_messages(&name(group.scope), records, since)
-    });
-    let segments = segments.filter(|segment| segment.items > 0).collect();
-    Some((resource(entry.resource, redactor), segments))
-}
-
-fn name(scope: Option<InstrumentationScope>) -> String {
-    scope.map_or_else(String::new, |scope| scope.name)
-}
-
-fn resource(resource: Option<Resource>, redactor: &Redactor) -> Bytes {
-    let mut resource = resource.unwrap_or_default();
+fn resource(entry: &[u8], redactor: &Redactor) -> Option<Bytes> {
+    let resource = parts(entry, RESOURCE).next().unwrap_or_default();
+    let mut resource = Resource::decode(resource).ok()?;
     redact::attributes(redactor, &mut resource.attributes);
-    resource.encode_to_vec().into()
+    Some(resource.encode_to_vec().into())
+}
+
+/// What a message has under this number.
+fn parts(message: &[u8], number: u64) -> impl Iterator<Item = &[u8]> {
+    let parts = fields(message).filter(move |(found, _)| *found == number);
+    parts.map(|(_, part)| part)
 }
 
 /// The largest body that is stored or read: requests hold 4 MiB, or a single record.
-pub(super) const MAX_BODY: usize = 64 * 1024 * 1024;
+pub(super) const MAX_BODY: usize = 16 * 1024 * 1024;
+/// The most scopes in a body: far more than a request of ours has.
+const MOST_GROUPS: usize = 16 * 1024;
+/// `ExportLogsServiceRequest.resource_logs` and, as below, what corresponds to it for spans.
+const RESOURCE_ENTRY: u64 = 1;
+/// `ResourceLogs.resource`.
+const RESOURCE: u64 = 1;
+/// `ResourceLogs.scope_logs`.
+const SCOPE_ENTRY: u64 = 2;
+/// `ScopeLogs.scope`.
+const SCOPE: u64 = 1;
+/// `ScopeLogs.log_records`.
+const RECORD: u64 = 2;

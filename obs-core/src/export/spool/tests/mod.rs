@@ -2,6 +2,7 @@
 
 mod adoption;
 mod bounds;
+mod crafted;
 mod damage;
 mod gathering;
 mod inspection;
