@@ -14,6 +14,7 @@
 use flate2::Crc;
 
 use super::super::Signal;
+use super::replay::MAX_BODY;
 
 /// Who the records of a file are for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,8 +163,10 @@ impl RecordHeader {
             is_done: false,
         };
         let summed = bytes.get(..Self::LEN - SUM_LEN - STATES)?;
-        let is_sound =
-            read_marker == marker && fields.take() == Some(checksum(summed).to_le_bytes());
+        // Items are believed before the payload is read.
+        let is_sound = read_marker == marker
+            && fields.take() == Some(checksum(summed).to_le_bytes())
+            && header.items <= MOST_ITEMS;
         // A flipped bit must neither lose what waits nor repeat what was sent.
         let states: [u8; STATES] = fields.take()?;
         let [was_sent, is_done] = states.map(|state| state.count_ones() > u8::BITS / 2);
@@ -198,6 +201,8 @@ const VERSION: u8 = 1;
 const FIXED_LEN: usize = 24;
 const SUM_LEN: usize = 4;
 const MAX_DESTINATION: usize = 4 * 1024;
+/// No body holds more: a record takes two bytes at least.
+const MOST_ITEMS: u32 = (MAX_BODY / 2) as u32;
 /// Bytes that are written in place.
 const STATES: usize = 2;
 const NO: u8 = 0;
@@ -270,6 +275,19 @@ mod tests {
             is_done: true,
             ..sent
         };
+        let more = RecordHeader {
+            items: MOST_ITEMS + 1,
+            ..record
+        };
+        assert_eq!(RecordHeader::parse(&more.encode(marker), marker), None);
+        let most = RecordHeader {
+            items: MOST_ITEMS,
+            ..record
+        };
+        assert_eq!(
+            RecordHeader::parse(&most.encode(marker), marker),
+            Some(most)
+        );
         for record in [record, sent, done] {
             let bytes = record.encode(marker);
             assert_eq!(RecordHeader::parse(&bytes, marker), Some(record));
