@@ -150,7 +150,9 @@ impl SegmentFile {
         }
         let file = self.opened(Access::Read)?;
         let mut header = [0; RecordHeader::LEN];
-        disk.read_at(&file, &mut header, offset.into())?;
+        if !fill(disk, &file, &mut header, offset.into())? {
+            return Ok(None);
+        }
         let Some(header) = RecordHeader::parse(&header, self.header.marker) else {
             return Ok(None);
         };
@@ -159,8 +161,8 @@ impl SegmentFile {
         }
         let mut payload = vec![0; length as usize];
         let start = u64::from(offset) + RecordHeader::LEN as u64;
-        disk.read_at(&file, &mut payload, start)?;
-        let is_sound = checksum(&payload) == header.checksum;
+        let is_sound =
+            fill(disk, &file, &mut payload, start)? && checksum(&payload) == header.checksum;
         Ok(is_sound.then_some(Record { header, payload }))
     }
 
@@ -220,6 +222,15 @@ impl SegmentFile {
             return Err(gone());
         }
         Ok(file)
+    }
+}
+
+/// Fills the buffer; false if the file was cut off before its end.
+fn fill(disk: &dyn Disk, file: &File, buffer: &mut [u8], offset: u64) -> io::Result<bool> {
+    match disk.read_at(file, buffer, offset) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

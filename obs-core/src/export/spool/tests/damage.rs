@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::support::{Account, Dir, Running, noise};
+use super::support::{Account, Dir, PAUSES, Running, Setup, noise};
 use crate::export::spool::format::{FileHeader, RecordHeader};
 
 const NAME: &str = "1700000000000-1-0123456789abcdef";
@@ -96,6 +96,39 @@ fn what_is_no_file_of_records_is_counted_and_removed() {
         assert!(words.is_empty());
         assert_eq!((account.recovered, account.corrupt), (1, 1));
     }
+}
+
+/// What is left of a file that is cut while its records wait, by their first words.
+fn cut_meanwhile(length: impl Fn(&[usize; 3], usize) -> usize) -> (Vec<String>, Account) {
+    let (file, starts) = file_of_three();
+    let dir = Dir::new();
+    dir.plant(NAME, &file);
+    let setup = Setup {
+        // A read that is taken for a failure of the disk would end the test here.
+        pauses: PAUSES,
+        ..Setup::default()
+    };
+    let running = Running::start_as(dir.path(), setup);
+    running.sweep();
+    let cut = fs::File::options().write(true).open(&dir.files()[0]);
+    let length = length(&starts, file.len());
+    cut.unwrap().set_len(length as u64).unwrap();
+    let texts = running.send_all();
+    let words = texts.iter().map(|text| text.split(' ').next().unwrap());
+    (words.map(str::to_owned).collect(), running.account())
+}
+
+#[test]
+fn a_file_that_is_cut_meanwhile_costs_what_was_cut_off_at_once() {
+    let (words, account) = cut_meanwhile(|[_, _, third], _| *third + RecordHeader::LEN / 2);
+    assert_eq!(words, ["one", "two"]);
+    assert_eq!(account.corrupt, 1, "in a header");
+    let (words, account) = cut_meanwhile(|_, end| end - 1);
+    assert_eq!(words, ["one", "two"]);
+    assert_eq!(account.corrupt, 1, "in a payload");
+    let (words, account) = cut_meanwhile(|_, _| 0);
+    assert!(words.is_empty());
+    assert_eq!(account.corrupt, 3);
 }
 
 #[test]

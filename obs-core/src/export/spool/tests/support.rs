@@ -29,6 +29,12 @@ use crate::propagation::random_u64;
 pub(super) const LONG: Duration = Duration::from_secs(30);
 pub(super) const HERE: &str = "http://here:4318/v1/logs";
 
+/// Pauses long enough that they are not over before the test is.
+pub(super) const PAUSES: Pauses = Pauses {
+    first: Duration::from_mins(10),
+    longest: Duration::from_mins(10),
+};
+
 /// A spool directory that is removed at the end of the test.
 pub(super) struct Dir(PathBuf);
 

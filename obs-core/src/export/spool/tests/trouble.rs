@@ -4,18 +4,11 @@ use std::fs::{self, File};
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::support::{Account, Dir, LONG, Running, Setup, body, noise};
+use super::support::{Account, Dir, LONG, PAUSES, Running, Setup, body, noise};
 use crate::export::spool::Told;
 use crate::export::spool::disk::Disk;
-use crate::export::spool::gate::Pauses;
-
-/// Long enough that it is not over before the test is.
-const PAUSES: Pauses = Pauses {
-    first: Duration::from_mins(10),
-    longest: Duration::from_mins(10),
-};
 
 /// A disk whose writes fail half-way, as often as is said.
 #[derive(Clone, Default)]
