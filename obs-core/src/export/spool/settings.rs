@@ -64,7 +64,8 @@ fn read_bytes(reader: &Reader<'_>) -> u64 {
     }
     let least = format!("{}m", LEAST_BYTES / MIB);
     let expected = format!("at least {least}");
-    reader.problem(SIZE, &bytes.to_string(), &expected, &least);
+    let written = reader.text(SIZE).unwrap_or_default();
+    reader.problem(SIZE, written, &expected, &least);
     LEAST_BYTES
 }
 
@@ -73,7 +74,8 @@ fn read_max_age(reader: &Reader<'_>) -> Duration {
     if !max_age.is_zero() {
         return max_age;
     }
-    reader.problem(MAX_AGE, "0", "a duration above 0", "270min");
+    let written = reader.text(MAX_AGE).unwrap_or_default();
+    reader.problem(MAX_AGE, written, "a duration above 0", "270min");
     DEFAULT_MAX_AGE
 }
 
@@ -95,6 +97,16 @@ const DEFAULT_MAX_AGE: Duration = Duration::from_mins(270);
 mod tests {
     use super::*;
     use crate::config::Env;
+
+    #[test]
+    fn a_mistake_is_shown_as_it_was_written() {
+        let env = Env::from_pairs([(SIZE, "1k"), (MAX_AGE, "0min")]);
+        let reader = Reader::new(&env);
+        assert_eq!(Settings::read(&reader, None), None);
+        let problems = reader.into_problems();
+        let shown = problems.iter().map(|problem| &*problem.value);
+        assert_eq!(shown.collect::<Vec<_>>(), ["1k", "0min"]);
+    }
 
     fn read(pairs: &[(&str, &str)]) -> (Option<Settings>, usize) {
         let env = Env::from_pairs(pairs.iter().copied());
