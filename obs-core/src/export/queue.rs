@@ -151,9 +151,12 @@ impl Queue {
         held.bytes < self.limits.bytes / 2 && held.items < self.limits.items / 2
     }
 
-    /// How many bytes are worth a request of their own.
-    pub(super) fn full_batch(&self) -> usize {
-        full_batch(&self.limits)
+    /// How much is worth a request of its own.
+    pub(super) fn full_batch(&self) -> Amount {
+        Amount {
+            items: self.limits.batch_items,
+            bytes: full_batch(&self.limits),
+        }
     }
 
     /// Until when those who wait for the end do so, once it has begun.

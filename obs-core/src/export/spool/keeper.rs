@@ -96,8 +96,8 @@ impl Keeper {
                 ticket,
                 body,
             } => self.store(shelf, ticket, body),
-            Command::Lease { shelf, most_bytes } => {
-                let told = self.lease(shelf, most_bytes);
+            Command::Lease { shelf, most } => {
+                let told = self.lease(shelf, most);
                 self.publish();
                 self.mailbox.answer_lease(shelf, told);
             }

@@ -10,6 +10,7 @@ use super::replay;
 use super::scan::State;
 use super::shelf::{Ticket, Told};
 use crate::export::account::Reason;
+use crate::export::backlog::Amount;
 use crate::export::batch::Batch;
 
 /// Records of one file that somebody has.
@@ -48,7 +49,7 @@ enum Unusable {
 
 impl Keeper {
     /// The oldest record that can be sent, and as many of those behind it as fit.
-    pub(super) fn lease(&mut self, shelf: usize, most_bytes: usize) -> Told {
+    pub(super) fn lease(&mut self, shelf: usize, most: Amount) -> Told {
         while self.resumes_at().is_none() {
             let Some((place, oldest)) = self.catalog.oldest_waiting(shelf) else {
                 break;
@@ -61,7 +62,7 @@ impl Keeper {
                 Ok(batch) => {
                     self.reads.gate.succeeded();
                     self.reads.failed = None;
-                    return self.give(shelf, place, batch, most_bytes);
+                    return self.give(shelf, place, batch, most);
                 }
                 Err(Unusable::Corrupt) => self.lose_damaged(place),
                 Err(Unusable::Disk(error)) if error.kind() == io::ErrorKind::NotFound => {
@@ -74,7 +75,7 @@ impl Keeper {
     }
 
     /// Gives a record away, together with others.
-    fn give(&mut self, shelf: usize, first: Place, batch: Batch, most_bytes: usize) -> Told {
+    fn give(&mut self, shelf: usize, first: Place, batch: Batch, most: Amount) -> Told {
         let found = self.catalog.record(first);
         let (own, may_have_arrived) = found.map_or((false, true), |(segment, entry)| {
             (segment.is_own, entry.may_have_arrived)
@@ -82,7 +83,7 @@ impl Keeper {
         // From here on its file stays, whatever becomes of the others in it.
         self.catalog.set(first, State::Leased);
         let mut places = vec![first];
-        let batch = self.gather(&mut places, batch, may_have_arrived, most_bytes);
+        let batch = self.gather(&mut places, batch, may_have_arrived, most);
         let ticket = self.mailbox.ticket();
         let lease = Lease {
             places,
@@ -106,16 +107,17 @@ impl Keeper {
         places: &mut Vec<Place>,
         first: Batch,
         may_have_arrived: bool,
-        most_bytes: usize,
+        most: Amount,
     ) -> Batch {
         let Batch {
             resource,
             mut segments,
             mut bytes,
-            ..
+            mut items,
         } = first;
         let mut last = places.last().copied();
-        while bytes < most_bytes
+        while bytes < most.bytes
+            && items < most.items
             && let Some((place, entry)) = last.and_then(|last| self.catalog.waiting_after(last))
         {
             last = Some(place);
@@ -129,9 +131,11 @@ impl Keeper {
             match self.load(place) {
                 Ok(next)
                     if next.resource == resource
-                        && bytes.saturating_add(next.bytes) <= most_bytes =>
+                        && bytes.saturating_add(next.bytes) <= most.bytes
+                        && items.saturating_add(next.items) <= most.items =>
                 {
                     bytes += next.bytes;
+                    items += next.items;
                     segments.extend(next.segments);
                     self.catalog.set(place, State::Leased);
                     places.push(place);

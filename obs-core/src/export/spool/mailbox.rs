@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::gate::{Gate, Pauses};
 use super::shelf::{Body, ShelfSpec, Ticket, Told};
+use crate::export::backlog::Amount;
 
 /// What passes between the shelves and the spool's thread.
 pub(super) struct Mailbox {
@@ -65,7 +66,7 @@ pub(super) enum Command {
     },
     Lease {
         shelf: usize,
-        most_bytes: usize,
+        most: Amount,
     },
     Done(Ticket),
     Sending(Ticket),
@@ -150,12 +151,12 @@ impl Mailbox {
         ticket
     }
 
-    pub(super) fn lease(&self, shelf: usize, most_bytes: usize) {
+    pub(super) fn lease(&self, shelf: usize, most: Amount) {
         let mut state = self.lock();
         if let Some(answers) = state.answers.get_mut(shelf) {
             answers.leases += 1;
         }
-        self.push(state, Command::Lease { shelf, most_bytes });
+        self.push(state, Command::Lease { shelf, most });
     }
 
     pub(super) fn send(&self, command: Command) {

@@ -7,6 +7,7 @@ use hyper::body::Bytes;
 use super::mailbox::{Command, Mailbox};
 use crate::export::Signal;
 use crate::export::account::Reason;
+use crate::export::backlog::Amount;
 use crate::export::batch::Batch;
 
 /// What belongs together: the records of one signal for one destination.
@@ -98,8 +99,8 @@ impl Shelf {
     /// Asks for the oldest record that waits, and for those behind it that one request can carry,
     /// until the queue would count this many bytes for them: one [`Told::Leased`] or
     /// [`Told::Empty`] for each call. A single record comes however large it is.
-    pub(in crate::export) fn lease(&self, most_bytes: usize) {
-        self.mailbox.lease(self.index, most_bytes);
+    pub(in crate::export) fn lease(&self, most: Amount) {
+        self.mailbox.lease(self.index, most);
     }
 
     /// Whether something waits on disk that nobody has.

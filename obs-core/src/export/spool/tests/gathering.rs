@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::support::{Account, Dir, Leased, Running, body, body_of, noise, request};
 use crate::clock::unix_nanos;
 use crate::export::account::Reason;
+use crate::export::backlog::Amount;
 use crate::export::spool::format::{FileHeader, RecordHeader};
 use crate::export::spool::{Body, Told};
 
@@ -193,4 +194,19 @@ fn a_file_that_is_taken_away_meanwhile_costs_all_that_is_given_back() {
         other => panic!("{other:?}"),
     });
     assert_eq!(lost, [2, 5]);
+}
+
+#[test]
+fn no_more_records_come_back_than_one_request_may_carry() {
+    let dir = Dir::new();
+    let running = Running::start(dir.path());
+    leave_numbers(&running, 0..10);
+    running.shelf.lease(Amount {
+        items: 3,
+        bytes: usize::MAX,
+    });
+    let Told::Leased { batch, .. } = running.next() else {
+        panic!("nothing was leased");
+    };
+    assert_eq!(batch.items, 3);
 }

@@ -11,6 +11,7 @@ use prost::Message;
 
 use super::support::{Account, Dir, LONG, Running, Setup, body, body_of, request, value};
 use crate::export::Signal;
+use crate::export::backlog::Amount;
 use crate::export::reporter::Reporter;
 use crate::export::spool::{Body, Settings, ShelfSpec, Spool, Told};
 
@@ -140,8 +141,8 @@ fn spans_come_back_beside_log_records() {
         ..body(&["ignored"])
     });
     shelves[0].release(ticket, false);
-    shelves[0].lease(0);
-    shelves[1].lease(0);
+    shelves[0].lease(Amount::default());
+    shelves[1].lease(Amount::default());
     let hear = |shelf: usize, count: usize| {
         let mut told = Vec::new();
         while told.len() < count {

@@ -18,6 +18,7 @@ use prost::Message;
 use crate::clock::unix_nanos;
 use crate::export::Signal;
 use crate::export::account::Reason;
+use crate::export::backlog::Amount;
 use crate::export::batch::Batch;
 use crate::export::reporter::Reporter;
 use crate::export::spool::disk::{Disk, System};
@@ -276,7 +277,10 @@ impl Running {
     }
 
     pub(super) fn lease_within(&self, most_bytes: usize) -> Option<Leased> {
-        self.shelf.lease(most_bytes);
+        self.shelf.lease(Amount {
+            items: usize::MAX,
+            bytes: most_bytes,
+        });
         let mut others = Vec::new();
         let leased = loop {
             match self.next() {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
 
 use super::support::{Account, Dir, LONG, PAUSES, Running, Setup, body, noise};
+use crate::export::backlog::Amount;
 use crate::export::spool::Told;
 use crate::export::spool::disk::Disk;
 
@@ -333,7 +334,7 @@ fn a_disk_that_hangs_holds_a_bounded_amount_and_nobody() {
     }
     assert_eq!(tickets.len(), 8);
     let refused = running.shelf.store(body(&["too much"]));
-    running.shelf.lease(0);
+    running.shelf.lease(Amount::default());
     assert!(!running.shelf.has_waiting());
     let spool = running.spool.as_ref().unwrap();
     assert!(!spool.close(Instant::now()), "it does not end in time");
