@@ -38,6 +38,8 @@ pub(super) struct Segment {
     cursor: usize,
     waiting: u64,
     leased: u64,
+    /// The record that could not be read last, and how often, unless one could be read since.
+    failed: Option<(usize, u32)>,
 }
 
 impl Segment {
@@ -51,6 +53,7 @@ impl Segment {
             cursor: 0,
             waiting: 0,
             leased: 0,
+            failed: None,
         }
     }
 
@@ -169,12 +172,31 @@ impl Catalog {
         }
     }
 
+    /// Notes that a record could not be read, and says how often that was so.
+    pub(super) fn read_failed(&mut self, place: Place) -> u32 {
+        let Some(segment) = self.segments.get_mut(&place.segment) else {
+            return 0;
+        };
+        let before = segment.failed.filter(|(failed, _)| *failed == place.entry);
+        let times = before.map_or(1, |(_, times)| times + 1);
+        segment.failed = Some((place.entry, times));
+        times
+    }
+
+    /// Notes that a record could be read.
+    pub(super) fn read_succeeded(&mut self, place: Place) {
+        if let Some(segment) = self.segments.get_mut(&place.segment) {
+            segment.failed = None;
+        }
+    }
+
     /// How many records of a shelf nobody has.
     pub(super) fn waiting(&self, shelf: usize) -> u64 {
         self.waiting.get(shelf).copied().unwrap_or(0)
     }
 
     /// The record to send next, with its time: the oldest of those that come first in their files.
+    /// A file that could not be read waits until the others are empty.
     pub(super) fn oldest_waiting(&mut self, shelf: usize) -> Option<(Place, u64)> {
         let segments = self.segments.iter_mut();
         let waiting = segments.filter(|(_, held)| held.shelf == shelf && held.waiting > 0);
@@ -187,10 +209,10 @@ impl Catalog {
                 segment: *key,
                 entry: held.cursor,
             };
-            Some((oldest, place))
+            Some((held.failed.is_some(), oldest, place))
         });
-        let oldest = first.min();
-        oldest.map(|(oldest, place)| (place, oldest))
+        let next = first.min();
+        next.map(|(_, oldest, place)| (place, oldest))
     }
 
     /// The next record of the same file that nobody has.

@@ -10,8 +10,8 @@ use obs_redact::Redactor;
 use super::catalog::{Catalog, Place, SegmentKey};
 use super::disk::Disk;
 use super::folder::Folder;
-use super::gate::Pauses;
-use super::leasing::{Lease, Reads};
+use super::gate::{Gate, Pauses};
+use super::leasing::Lease;
 use super::mailbox::{Command, Mailbox, Stored};
 use super::notices::Notices;
 use super::scan::State;
@@ -39,7 +39,8 @@ pub(super) struct Keeper {
     pub(super) next: (u32, u64),
     /// What somebody has.
     pub(super) leased: HashMap<Ticket, Lease>,
-    pub(super) reads: Reads,
+    /// Whether the disk gives what is on it.
+    pub(super) reads: Gate,
 }
 
 impl Keeper {
@@ -65,7 +66,7 @@ impl Keeper {
             home: None,
             next: (0, 1),
             leased: HashMap::new(),
-            reads: Reads::new(pauses),
+            reads: Gate::new(pauses),
         }
     }
 
@@ -128,12 +129,12 @@ impl Keeper {
 
     /// When a pause after a failed read is over, if there is one.
     pub(super) fn resumes_at(&self) -> Option<Instant> {
-        self.reads.gate.opens_at()
+        self.reads.opens_at()
     }
 
     /// Lets records be leased again after a failed read.
     pub(super) fn resume(&mut self) {
-        self.reads.gate.enter(Instant::now());
+        self.reads.enter(Instant::now());
         self.publish();
     }
 

@@ -4,7 +4,6 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::catalog::Place;
-use super::gate::{Gate, Pauses};
 use super::keeper::Keeper;
 use super::replay;
 use super::scan::State;
@@ -21,22 +20,6 @@ pub(super) struct Lease {
     /// Of all of them together.
     pub(super) items: u64,
     pub(super) is_own: bool,
-}
-
-/// What became of the last reads.
-pub(super) struct Reads {
-    pub(super) gate: Gate,
-    /// The record that could not be read, and how often.
-    failed: Option<(Place, u32)>,
-}
-
-impl Reads {
-    pub(super) fn new(pauses: Pauses) -> Self {
-        Self {
-            gate: Gate::new(pauses),
-            failed: None,
-        }
-    }
 }
 
 /// Why a record cannot be sent.
@@ -60,8 +43,8 @@ impl Keeper {
             }
             match self.load(place) {
                 Ok(batch) => {
-                    self.reads.gate.succeeded();
-                    self.reads.failed = None;
+                    self.reads.succeeded();
+                    self.catalog.read_succeeded(place);
                     return self.give(shelf, place, batch, most);
                 }
                 Err(Unusable::Corrupt) => self.lose_damaged(place),
@@ -198,15 +181,12 @@ impl Keeper {
 
     /// A disk that does not answer for a moment must not cost everything that is on it.
     fn read_failed(&mut self, place: Place, error: &io::Error) {
-        let before = self.reads.failed.filter(|(failed, _)| *failed == place);
-        let times = before.map_or(1, |(_, times)| times + 1);
-        self.reads.failed = Some((place, times));
-        self.reads.gate.failed(Instant::now());
+        let times = self.catalog.read_failed(place);
+        self.reads.failed(Instant::now());
         if let Some(segment) = self.catalog.segment(place.segment) {
             self.notices.not_read(segment.file.path(), error);
         }
         if times >= MOST_READS {
-            self.reads.failed = None;
             self.lose(&[place], Reason::Corrupt);
         }
     }

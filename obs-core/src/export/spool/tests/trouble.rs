@@ -2,11 +2,12 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::os::unix::fs::MetadataExt as _;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
 
-use super::support::{Account, Dir, LONG, PAUSES, Running, Setup, body, noise};
+use super::support::{Account, Dir, LONG, Leased, PAUSES, Running, Setup, body, noise};
 use crate::export::backlog::Amount;
 use crate::export::spool::Told;
 use crate::export::spool::disk::Disk;
@@ -265,6 +266,15 @@ fn a_file_that_was_taken_away_costs_its_records() {
     assert_eq!(running.account().corrupt, 2);
 }
 
+/// Asks until the disk gives something.
+fn lease_at_last(running: &Running) -> Leased {
+    loop {
+        if let Some(leased) = running.lease() {
+            return leased;
+        }
+    }
+}
+
 #[test]
 fn a_read_that_fails_is_tried_again_and_costs_one_record_at_last() {
     let dir = Dir::new();
@@ -278,21 +288,65 @@ fn a_read_that_fails_is_tried_again_and_costs_one_record_at_last() {
         running.leave(text);
     }
     running.sweep();
-    let lease_at_last = || {
-        loop {
-            if let Some(leased) = running.lease() {
-                return leased;
-            }
-        }
-    };
     disk.0.store(2, Ordering::Relaxed);
-    let one = lease_at_last();
+    let one = lease_at_last(&running);
     assert_eq!(one.texts(), ["one"], "two failures cost nothing");
     running.shelf.release(one.ticket, false);
     disk.0.store(3, Ordering::Relaxed);
-    assert_eq!(lease_at_last().texts(), ["two"]);
+    assert_eq!(lease_at_last(&running).texts(), ["two"]);
     assert_eq!(running.account().corrupt, 1);
     assert!(running.message().contains("the spool cannot read"));
+}
+
+/// A disk that does not give one of its files.
+#[derive(Clone, Default)]
+struct BadFile {
+    inode: Arc<AtomicU64>,
+    failures: Arc<AtomicUsize>,
+}
+
+impl Disk for BadFile {
+    fn read_at(&self, file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        if file.metadata()?.ino() == self.inode.load(Ordering::Relaxed) {
+            self.failures.fetch_add(1, Ordering::Relaxed);
+            return Err(io::Error::other("input/output error"));
+        }
+        std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_lets_the_others_go_first() {
+    let dir = Dir::new();
+    let disk = BadFile::default();
+    let setup = Setup {
+        disk: Box::new(disk.clone()),
+        bytes: 1 << 20,
+        ..Setup::default()
+    };
+    let running = Running::start_as(dir.path(), setup);
+    for number in 0..3 {
+        running.leave(&format!("{number} {}", noise(200_000)));
+    }
+    let files = dir.files();
+    assert_eq!(files.len(), 3);
+    let bad = fs::metadata(&files[0]).unwrap().ino();
+    disk.inode.store(bad, Ordering::Relaxed);
+    for expected in ["1", "2"] {
+        let leased = lease_at_last(&running);
+        assert_eq!(&leased.texts()[0][..1], expected);
+        running.shelf.done(leased.ticket);
+    }
+    assert_eq!(
+        disk.failures.load(Ordering::Relaxed),
+        1,
+        "it was tried once"
+    );
+    while !dir.files().is_empty() {
+        assert!(running.lease().is_none());
+    }
+    assert_eq!(disk.failures.load(Ordering::Relaxed), 3);
+    assert_eq!(running.account().corrupt, 1);
 }
 
 #[test]
