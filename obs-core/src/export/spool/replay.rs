@@ -16,6 +16,7 @@ use prost::Message;
 
 use crate::export::Signal;
 use crate::export::batch::{Batch, fields};
+use crate::export::queue::MAX_BATCH_BYTES;
 use crate::export::segment::Segment;
 use crate::otel::redact;
 
@@ -74,12 +75,12 @@ fn expand(payload: &[u8]) -> Option<Vec<u8>> {
 /// The records of one scope.
 fn segment(signal: Signal, group: &[u8], since: Instant, redactor: &Redactor) -> Option<Segment> {
     let scope = parts(group, SCOPE).next().unwrap_or_default();
-    let scope = InstrumentationScope::decode(scope).ok()?.name;
+    let scope = decode::<InstrumentationScope>(scope)?.name;
     let records = parts(group, RECORD);
     match signal {
         Signal::Logs => {
             let records = records.map(|record| {
-                let mut record = LogRecord::decode(record).ok()?;
+                let mut record: LogRecord = decode(record)?;
                 redact::log_record(redactor, &mut record);
                 Some(record)
             });
@@ -87,7 +88,7 @@ fn segment(signal: Signal, group: &[u8], since: Instant, redactor: &Redactor) ->
         }
         Signal::Traces => {
             let records = records.map(|record| {
-                let mut span = Span::decode(record).ok()?;
+                let mut span: Span = decode(record)?;
                 redact::span(redactor, &mut span);
                 Some(span)
             });
@@ -99,9 +100,16 @@ fn segment(signal: Signal, group: &[u8], since: Instant, redactor: &Redactor) ->
 
 fn resource(entry: &[u8], redactor: &Redactor) -> Option<Bytes> {
     let resource = parts(entry, RESOURCE).next().unwrap_or_default();
-    let mut resource = Resource::decode(resource).ok()?;
+    let mut resource: Resource = decode(resource)?;
     redact::attributes(redactor, &mut resource.attributes);
     Some(resource.encode_to_vec().into())
+}
+
+/// A message, unless it is larger than any that the queue takes: decoded, it may take many times
+/// what it took.
+fn decode<M: Message + Default>(message: &[u8]) -> Option<M> {
+    let is_usual = message.len() <= MAX_BATCH_BYTES;
+    is_usual.then(|| M::decode(message).ok())?
 }
 
 /// What a message has under this number.
@@ -110,7 +118,7 @@ fn parts(message: &[u8], number: u64) -> impl Iterator<Item = &[u8]> {
     parts.map(|(_, part)| part)
 }
 
-/// The largest body that is stored or read: requests hold 4 MiB, or a single record.
+/// The largest body that is stored or read: requests hold 4 MiB of records, and what is around them.
 pub(super) const MAX_BODY: usize = 16 * 1024 * 1024;
 /// The most scopes in a body: far more than a request of ours has.
 const MOST_GROUPS: usize = 16 * 1024;

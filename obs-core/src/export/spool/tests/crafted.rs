@@ -8,6 +8,7 @@ use opentelemetry_proto::tonic::logs::v1::ScopeLogs;
 use super::support::{Dir, Running, body_of, request};
 use crate::export::Signal;
 use crate::export::batch::Batch;
+use crate::export::queue::MAX_BATCH_BYTES;
 use crate::export::spool::{Body, replay};
 
 const MIB: usize = 1 << 20;
@@ -71,6 +72,14 @@ fn what_is_between_the_records_is_bounded_too() {
     let mut two = request(&["one"]);
     two.resource_logs.push(two.resource_logs[0].clone());
     assert!(read(prost::Message::encode_to_vec(&two), 2).is_none());
+}
+
+#[test]
+fn a_record_that_no_queue_takes_is_not_decoded() {
+    let record =
+        |attributes: usize| field(1, &field(2, &field(2, &[6 << 3 | 2, 0].repeat(attributes))));
+    assert!(read(record(1_000), 1).is_some());
+    assert!(read(record(MAX_BATCH_BYTES / 2 + 1), 1).is_none());
 }
 
 #[test]
