@@ -53,8 +53,10 @@ fn settings(log_dir: &Path, endpoint: &str, vars: &[(&str, &str)]) -> Result<Env
     let log_dir = log_dir
         .to_str()
         .ok_or("the log folder's name is not UTF-8")?;
+    let spool = format!("{log_dir}/spool");
     let usual = [
         ("APP_ENV", "production"),
+        ("OBS_SPOOL_DIR", &spool),
         ("LOG_FILE_PATH", log_dir),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint),
         ("OTEL_EXPORTER_OTLP_COMPRESSION", "none"),
