@@ -49,6 +49,8 @@ pub fn sends_from(setup: Setup, url: &str) -> Setup {
     setup
         .program("obs-emitter", "emitter")
         .var("LOG_FORMAT", "off")
+        // A release build samples otherwise.
+        .var("OTEL_TRACES_SAMPLER", "always_on")
         .endpoint(url)
         .var("OTEL_BSP_SCHEDULE_DELAY", "1h")
         .var("OTEL_BLRP_SCHEDULE_DELAY", "1h")
