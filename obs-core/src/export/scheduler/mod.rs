@@ -7,9 +7,9 @@
 //! halved until the record at fault is alone, and that is set aside.
 //!
 //! With a spool, what cannot be sent goes by way of the disk: while the server fails or does not
-//! answer, the queue is emptied to disk and what is under way or failed is copied there. Tries are
-//! made with what comes back from disk. Once the server answers, one request in four carries what
-//! had waited there, beside live data.
+//! answer, the queue is emptied to disk and what is under way or failed is copied there. Tries carry
+//! the oldest that comes back from disk and the newest in turn. Once the server answers, one request
+//! in four carries what had waited there, beside live data.
 
 mod attempt;
 mod copy;
